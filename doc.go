@@ -1,0 +1,3 @@
+// Package posttrain is the root of a library that post-trains small language
+// models on the machine it runs on.
+package posttrain

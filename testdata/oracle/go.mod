@@ -1,0 +1,3 @@
+module github.com/posttrain/posttrain/testdata/oracle
+
+go 1.26

@@ -1,0 +1,12 @@
+package kernel
+
+import "sync/atomic"
+
+var pauseSink atomic.Uint32
+
+// pause waits for about n short steps without leaving the core.
+func pause(n int) {
+	for range n {
+		pauseSink.Load()
+	}
+}

@@ -1,0 +1,26 @@
+// Package tensor runs compute graphs: it describes models and losses as
+// Gorgonia graphs of coarse fused ops, differentiates them, compiles them into
+// programs over one planned arena, and runs those on the CPU.
+//
+// Graph and Node are Gorgonia's own types, so a loss written with Gorgonia's ops
+// on one of our nodes is differentiated and run like any other part of the graph.
+// Everything that executes is ours: Build describes a graph, Gradients extends it
+// by a reverse pass, Compile turns it into a Program, Bind sets its inputs, Run
+// runs it, Values reads an output. Param is a model's parameter.
+//
+// Shapes use fixed letters: N packed tokens, M scored tokens, S segments, B
+// examples, V vocabulary, D width, H heads, C head width.
+//
+// # Batches
+//
+// Graphs are built for a capacity. A leading axis can be dynamic
+// (CompileOptions.Axes): its live size is set before a run, and kernels compute
+// live rows only.
+//
+// # Limitations
+//
+// Gorgonia's own ops see dynamic axes at full capacity with zeros in the dead
+// rows. Its softmax, log-softmax, dropout and matrix log-sum-exp are refused,
+// because they are wrong (docs/adr/0002-gorgonia.md). Tensor constants of
+// Gorgonia's are merged when they print alike; use named inputs.
+package tensor

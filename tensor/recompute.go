@@ -1,0 +1,107 @@
+package tensor
+
+import "sort"
+
+// segmentOf numbers the stretch between two checkpoints that n lies in; 0 after
+// the last checkpoint and without checkpoints.
+func (c *compiler) segmentOf(n *Node) int {
+	cp := c.o.Checkpoints
+	k := sort.Search(len(cp), func(i int) bool { return cp[i].ID() >= n.ID() })
+	if k == len(cp) {
+		return 0
+	}
+	return k + 1
+}
+
+// recompute redirects the backward pass to values computed afresh just before
+// their first use there, for every value inside a segment that is not needed by
+// a later segment of the forward pass. Ops with state, Gorgonia's own ops and
+// outputs that the caller asked for are kept.
+func (c *compiler) recompute() {
+	r := &recomputation{c: c, defined: map[int]int{}, fresh: map[int]int{}, keep: map[int]bool{}, last: -1}
+	r.survey()
+	var list []instruction
+	for i := range c.ins {
+		in := c.ins[i]
+		if i > r.last {
+			in.in = append([]int(nil), in.in...)
+			for k, v := range in.in {
+				in.in[k] = r.ensure(v, &list)
+			}
+		}
+		list = append(list, in)
+	}
+	c.ins = list
+}
+
+type recomputation struct {
+	c       *compiler
+	defined map[int]int // value -> instruction, for values inside a segment
+	fresh   map[int]int // value -> its recomputed copy
+	keep    map[int]bool
+	last    int // last instruction of the forward pass that lies in a segment
+}
+
+// survey finds what lies in a segment and what must be kept all the same.
+func (r *recomputation) survey() {
+	for i := range r.c.ins {
+		in := &r.c.ins[i]
+		if in.segment == 0 {
+			continue
+		}
+		r.last = i
+		kept := in.spec == nil || in.spec.Stateful
+		for _, v := range in.out {
+			if v < 0 {
+				continue
+			}
+			r.defined[v] = i
+			if kept || r.c.buffers[r.c.values[v].buf].pinned {
+				r.keep[v] = true
+			}
+		}
+	}
+	for i := 0; i <= r.last; i++ {
+		in := &r.c.ins[i]
+		for _, v := range in.in {
+			if d, ok := r.defined[v]; ok && r.c.ins[d].segment != in.segment {
+				r.keep[v] = true
+			}
+		}
+	}
+}
+
+// ensure returns a value equal to v that is live in the backward pass.
+func (r *recomputation) ensure(v int, list *[]instruction) int {
+	d, inside := r.defined[v]
+	if !inside || r.keep[v] {
+		return v
+	}
+	if f, ok := r.fresh[v]; ok {
+		return f
+	}
+	again := r.c.ins[d]
+	again.segment = 0
+	again.in = append([]int(nil), again.in...)
+	again.out = append([]int(nil), again.out...)
+	for k, x := range again.in {
+		again.in[k] = r.ensure(x, list)
+	}
+	for k, x := range again.out {
+		if x < 0 {
+			continue
+		}
+		val := r.c.values[x]
+		r.c.buffers = append(r.c.buffers, r.c.buffers[val.buf])
+		val.buf = len(r.c.buffers) - 1
+		r.c.values = append(r.c.values, val)
+		again.out[k] = len(r.c.values) - 1
+		r.fresh[x] = again.out[k]
+	}
+	if again.scratch >= 0 {
+		again.scratch = r.c.newScratch(r.c.buffers[again.scratch].size)
+	}
+	*list = append(*list, again)
+	r.c.again++
+	return r.fresh[v]
+}

@@ -102,4 +102,6 @@ const (
 	unarySigmoid unary = iota
 	unaryTanh
 	unarySiLU
+	unaryGELUTanh
+	unaryGELUErf
 )

@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package kernel
 
 // Without assembly every fast path declines and the reference runs.

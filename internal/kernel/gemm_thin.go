@@ -31,7 +31,7 @@ func (t *thinGemm) rowsPerChunk() int { return ceilDiv(max(thinGrain/t.g.K, 1), 
 func (t *thinGemm) Do(chunk, _ int) {
 	step := t.rowsPerChunk()
 	lo, hi := chunk*step, min((chunk+1)*step, t.g.N)
-	if t.isa.thin(&t.g, lo, hi) {
+	if t.isa.thin(t, lo, hi) {
 		return
 	}
 	for j := lo; j < hi; j++ {

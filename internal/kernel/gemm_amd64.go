@@ -47,14 +47,16 @@ func (l level) micro(t *microCall) {
 	}
 	t.mask, t.lanes = 1<<t.cols-1, columnLanes(t.cols)
 	part := *t
-	for part.rows > 0 {
-		done := part.rows
+	for {
+		var done int
 		if l == levelAVX512 {
 			done = microRowsAVX512(&part)
 		} else {
 			done = microRowsAVX2(&part)
 		}
-		part.rows -= done
+		if part.rows -= done; part.rows == 0 {
+			return // before a pointer moves past the end of its slice
+		}
 		part.a = unsafe.Add(part.a, done*part.aRow*4)
 		part.c = unsafe.Add(part.c, done*part.ldc*4)
 	}

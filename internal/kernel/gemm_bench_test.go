@@ -54,16 +54,22 @@ func BenchmarkGemmLoRA(b *testing.B) {
 // BenchmarkGemmDecode measures the rate at which weights are read for few
 // tokens.
 func BenchmarkGemmDecode(b *testing.B) {
-	const n, k = 65536, 896
+	for _, s := range [][2]int{{65536, 896}, {8192, 4864}} {
+		benchDecode(b, s[0], s[1])
+	}
+}
+
+func benchDecode(b *testing.B, n, k int) {
 	r := rand.New(rand.NewPCG(1, 2))
 	w := randoms(r, n*k)
 	w16 := make([]uint16, n*k)
 	F32ToBF16(w16, w)
 	for _, m := range []int{1, 4, 8} {
-		for kind, name := range map[Kind16]string{None: "f32", BF16: "bf16", F16: "f16"} {
-			b.Run(fmt.Sprintf("%s/batch%d", name, m), func(b *testing.B) {
+		for kind, name := range []string{None: "f32", BF16: "bf16", F16: "f16"} {
+			kind := Kind16(kind)
+			b.Run(fmt.Sprintf("%s/%dx%d/batch%d", name, n, k, m), func(b *testing.B) {
 				g := Gemm{M: m, N: n, K: k, A: randoms(r, m*k), LDA: k, B: w, B16: w16, BKind: kind, LDB: k, TransB: true, C: make([]float32, m*n), LDC: n}
-				b.SetBytes(int64(n * k * max(4-2*int(min(kind, 1)), 2)))
+				b.SetBytes(int64(n * k * []int{4, 2, 2}[kind]))
 				benchGemm(b, g)
 			})
 		}

@@ -17,6 +17,17 @@ type thinCall struct {
 	// masked loads of 16-bit elements.
 	restW *[4][thinLanes]uint16
 	restX *[thinLanes]float32
+
+	ahead int // bytes to prefetch ahead
+}
+
+// prefetchAhead returns how far to prefetch rows of W: to the rows of the next
+// call when the first-level cache can hold them so long, else along the row.
+func prefetchAhead(rowBytes int) int {
+	if 4*rowBytes <= 16<<10 {
+		return 4 * rowBytes
+	}
+	return 4 << 10
 }
 
 // thin computes columns [lo,hi) of C and reports whether the level has
@@ -30,6 +41,7 @@ func (l level) thin(t *thinGemm, lo, hi int) bool {
 	var restW [4][thinLanes]uint16
 	var restX [thinLanes]float32
 	call := thinCall{ldx: 4 * g.LDA, k: g.K, out: &out, restW: &restW, restX: &restX}
+	call.ahead = prefetchAhead(g.LDB * g.BKind.bytes())
 	rest := 0
 	if l == levelAVX2 && g.BKind != None {
 		rest = g.K % thinLanes

@@ -11,6 +11,7 @@ const (
 	thinOut   = 56
 	thinRestW = 64 // avx2, 16-bit: the rest of the rows, padded to 16 with zeros
 	thinRestX = 72
+	thinAhead = 80 // distance of prefetching in bytes
 )
 
 // thinKernels are products of four rows of W with one, two or four rows of A.
@@ -45,6 +46,7 @@ func thinKernel(v *vec, s storage, n int) {
 	v.p("LEAQ (DI)(R12*1), SI")
 	v.p("LEAQ (DI)(R12*2), R13")
 	v.p("LEAQ (R13)(R12*1), R14")
+	v.p("MOVQ %d(AX), R12", thinAhead)
 	v.p("XORQ BX, BX")
 	parts := 16 / v.w
 	v.clearSums(4 * n * parts)
@@ -54,12 +56,13 @@ func thinKernel(v *vec, s storage, n int) {
 	v.p("PCALIGN $32")
 	v.p("%s:", loop)
 	for _, reg := range thinRowRegs {
-		v.p("PREFETCHT0 1024(%s)(BX*%d)", reg, s.bytes)
+		v.p("PREFETCHT0 (%s)(R12*1)", reg)
 	}
 	for part := range parts {
 		v.thinStep(s, n, part, "")
 	}
 	v.p("ADDQ $16, BX")
+	v.p("ADDQ $%d, R12", 16*s.bytes)
 	v.p("SUBQ $16, CX")
 	v.p("JGE %s", loop)
 	v.p("%s:", tail)

@@ -18,6 +18,9 @@ func BF16ToF32(dst []float32, src []uint16) {
 // sign.
 func F32ToBF16(dst []uint16, src []float32) {
 	mustLen("F32ToBF16", len(src), len(dst))
+	if fastNarrow(dst, src, BF16) {
+		return
+	}
 	for i, v := range src {
 		dst[i] = ToBF16(v)
 	}

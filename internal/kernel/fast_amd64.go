@@ -132,3 +132,29 @@ func fastWiden(dst []float32, src []uint16, kind Kind16) bool {
 	}
 	return true
 }
+
+func fastNarrow(dst []uint16, src []float32, kind Kind16) bool {
+	l := currentLevel()
+	n := len(src) / 16 * 16
+	if l == levelGeneric || n == 0 {
+		return false
+	}
+	switch {
+	case l == levelAVX2 && kind == BF16:
+		narrowBF16AVX2(&dst[0], &src[0], n)
+	case l == levelAVX2:
+		narrowF16AVX2(&dst[0], &src[0], n)
+	case kind == BF16:
+		narrowBF16AVX512(&dst[0], &src[0], n)
+	default:
+		narrowF16AVX512(&dst[0], &src[0], n)
+	}
+	for i := n; i < len(src); i++ {
+		if kind == BF16 {
+			dst[i] = ToBF16(src[i])
+		} else {
+			dst[i] = ToF16(src[i])
+		}
+	}
+	return true
+}

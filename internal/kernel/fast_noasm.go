@@ -22,3 +22,8 @@ func fastRMSDot(dy, x, w []float32, offset float32) (float32, bool)           { 
 func fastRMSBackward(dx, dwAcc, dy, x, w []float32, c [3]float32) bool        { return false }
 func fastAdamW(p, g, m, v, c []float32) bool                                  { return false }
 func fastWiden(dst []float32, src []uint16, kind Kind16) bool                 { return false }
+func fastNarrow(dst []uint16, src []float32, kind Kind16) bool                { return false }
+func fastSquaredDiff(x []float32, mean float32) (float32, bool)               { return 0, false }
+func fastLayerDot(dy, x, w []float32, mean float32) (float32, bool)           { return 0, false }
+func fastLayerNorm(dst, x, w, b []float32, mean, rstd float32) bool           { return false }
+func fastLayerBackward(dx, dwAcc, dy, x, w []float32, c [4]float32) bool      { return false }

@@ -19,6 +19,9 @@ func F16ToF32(dst []float32, src []uint16) {
 // upper bits of its payload and becomes quiet.
 func F32ToF16(dst []uint16, src []float32) {
 	mustLen("F32ToF16", len(src), len(dst))
+	if fastNarrow(dst, src, F16) {
+		return
+	}
 	for i, v := range src {
 		dst[i] = ToF16(v)
 	}

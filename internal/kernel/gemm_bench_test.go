@@ -75,3 +75,25 @@ func benchDecode(b *testing.B, n, k int) {
 		}
 	}
 }
+
+// BenchmarkGemmAttention measures the products of one attention block of 64
+// query rows on one core: scores q·kᵀ, output p·v, and the gradients of k
+// and v, pᵀ·do.
+func BenchmarkGemmAttention(b *testing.B) {
+	const rows, keys, dim = 64, 1024, 64
+	r := rand.New(rand.NewPCG(1, 2))
+	q, kv, p := randoms(r, rows*dim), randoms(r, keys*dim), randoms(r, rows*keys)
+	for name, g := range map[string]Gemm{
+		"scores": {M: rows, N: keys, K: dim, A: q, LDA: dim, B: kv, LDB: dim, TransB: true, C: p, LDC: keys},
+		"output": {M: rows, N: dim, K: keys, A: p, LDA: keys, B: kv, LDB: dim, C: q, LDC: dim},
+		"dv":     {M: keys, N: dim, K: rows, A: p, LDA: keys, TransA: true, B: q, LDB: dim, C: kv, LDC: dim},
+	} {
+		b.Run(name, func(b *testing.B) {
+			s := NewScratch(1)
+			for range b.N {
+				g.RunSerial(s, 0)
+			}
+			b.ReportMetric(2*rows*keys*dim*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
+	}
+}

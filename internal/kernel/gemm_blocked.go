@@ -45,7 +45,8 @@ const (
 	packFloats = 4 << 20 // packed floats of one operand, 16 MiB
 	tileRows   = 168
 	tileCols   = 512
-	packGrain  = 4 // panels a pack chunk
+	packGrain  = 4   // panels a pack chunk
+	narrowRows = 512 // floats in a row of B that panels may be read from in place
 )
 
 // kBlock returns the length of a K block for inner dimension k.
@@ -61,7 +62,7 @@ func (b *blockedGemm) run(g *Gemm, p *Pool, worker int) {
 	b.mr, b.nr = b.isa.tile()
 	b.kc = kBlock(g.K)
 	b.copyA = g.N > 2*b.nr || b.isa == levelGeneric
-	b.copyB = g.TransB || g.BKind != None || g.M > 2*b.mr || b.isa == levelGeneric
+	b.copyB = g.TransB || g.BKind != None || b.isa == levelGeneric || g.M > 2*b.mr && (g.M > 10*b.mr || g.LDB > narrowRows)
 	stepK := superK / b.kc * b.kc
 	for k := 0; k < g.K; k += stepK {
 		b.k = blockSpan{k, min(g.K, k+stepK)}

@@ -81,6 +81,10 @@ func layerOp[T Float](out, in [][]T) { LayerNormRow(out[0], in[0], in[1], in[2],
 func layerBackOp[T Float](out, in [][]T) {
 	LayerNormRowBackward(out[0], out[1], out[2], in[0], in[1], in[2], T(0.25), T(0.5))
 }
+func layerNilOp[T Float](out, in [][]T) { LayerNormRow(out[0], in[0], in[1], nil, 1e-5) }
+func layerBackNilOp[T Float](out, in [][]T) {
+	LayerNormRowBackward(out[0], nil, nil, in[0], in[1], in[2], T(0.25), T(0.5))
+}
 func adamWOp[T Float](out, in [][]T) {
 	for i, v := range out[2] {
 		out[2][i] = max(v, -v)
@@ -117,6 +121,8 @@ func operations() []operation {
 		{"RMSNormRowBackward/nil", 3, 1, rmsBackNilOp[float32], rmsBackNilOp[float64], 1e-6},
 		{"LayerNormRow", 3, 1, layerOp[float32], layerOp[float64], 2e-6},
 		{"LayerNormRowBackward", 3, 3, layerBackOp[float32], layerBackOp[float64], 2e-6},
+		{"LayerNormRow/nil", 2, 1, layerNilOp[float32], layerNilOp[float64], 2e-6},
+		{"LayerNormRowBackward/nil", 3, 1, layerBackNilOp[float32], layerBackNilOp[float64], 2e-6},
 		{"AdamW", 1, 3, adamWOp[float32], adamWOp[float64], 5e-7},
 	}
 	for act, name := range map[Activation]string{ActSiLU: "SiLU", ActGELUTanh: "GELUTanh", ActGELUErf: "GELUErf"} {
@@ -186,7 +192,7 @@ func (o operation) compare(t *testing.T, r *rand.Rand, n int) {
 // same bits at every level, the others between avx2 and avx512.
 func TestOperationsSameBits(t *testing.T) {
 	exact := map[string]bool{"Axpy": true, "Scale": true, "Add": true, "Mul": true, "RMSNormRow": true, "RMSNormRowBackward": true,
-		"RMSNormRowBackward/nil": true, "LayerNormRow": true, "LayerNormRowBackward": true, "AdamW": true}
+		"RMSNormRowBackward/nil": true, "LayerNormRow": true, "LayerNormRow/nil": true, "LayerNormRowBackward": true, "LayerNormRowBackward/nil": true, "AdamW": true}
 	for _, o := range operations() {
 		for _, n := range []int{1, 15, 64, 100, 333} {
 			var first [][]float32

@@ -171,6 +171,46 @@ func widenBF16AVX2(dst *float32, src *uint16, n int)
 //go:noescape
 func widenF16AVX2(dst *float32, src *uint16, n int)
 
+// narrowBF16AVX2: dst[i] = src[i] rounded to 16 bits, n a multiple of 16.
+//
+//go:noescape
+func narrowBF16AVX2(dst *uint16, src *float32, n int)
+
+// narrowF16AVX2: dst[i] = src[i] rounded to 16 bits, n a multiple of 16.
+//
+//go:noescape
+func narrowF16AVX2(dst *uint16, src *float32, n int)
+
+// squaredDiffAVX2: Σ (x[i] - mean)².
+//
+//go:noescape
+func squaredDiffAVX2(x *float32, n int, mean float32) (ret float32)
+
+// layerDotAVX2: Σ w[i]·dy[i]·(x[i] - mean).
+//
+//go:noescape
+func layerDotAVX2(dy *float32, x *float32, w *float32, n int, mean float32) (ret float32)
+
+// layerNormBiasAVX2: dst[i] = (x[i] - mean)·rstd·w[i]. Then b[i] is added.
+//
+//go:noescape
+func layerNormBiasAVX2(dst *float32, x *float32, w *float32, b *float32, n int, mean float32, rstd float32)
+
+// layerNormAVX2: dst[i] = (x[i] - mean)·rstd·w[i].
+//
+//go:noescape
+func layerNormAVX2(dst *float32, x *float32, w *float32, n int, mean float32, rstd float32)
+
+// layerBackwardWeightAVX2: dx = c[1]·(w·dy - c[2] - x̂·c[3]), x̂ = (x - c[0])·c[1]. dw += dy·x̂.
+//
+//go:noescape
+func layerBackwardWeightAVX2(dx *float32, dy *float32, x *float32, w *float32, dw *float32, n int, c *[4]float32)
+
+// layerBackwardAVX2: dx = c[1]·(w·dy - c[2] - x̂·c[3]), x̂ = (x - c[0])·c[1].
+//
+//go:noescape
+func layerBackwardAVX2(dx *float32, dy *float32, x *float32, w *float32, n int, c *[4]float32)
+
 // expShiftAVX2: dst[i] = exp(x[i] - shift).
 //
 //go:noescape
@@ -460,6 +500,46 @@ func widenBF16AVX512(dst *float32, src *uint16, n int)
 //
 //go:noescape
 func widenF16AVX512(dst *float32, src *uint16, n int)
+
+// narrowBF16AVX512: dst[i] = src[i] rounded to 16 bits, n a multiple of 16.
+//
+//go:noescape
+func narrowBF16AVX512(dst *uint16, src *float32, n int)
+
+// narrowF16AVX512: dst[i] = src[i] rounded to 16 bits, n a multiple of 16.
+//
+//go:noescape
+func narrowF16AVX512(dst *uint16, src *float32, n int)
+
+// squaredDiffAVX512: Σ (x[i] - mean)².
+//
+//go:noescape
+func squaredDiffAVX512(x *float32, n int, mean float32) (ret float32)
+
+// layerDotAVX512: Σ w[i]·dy[i]·(x[i] - mean).
+//
+//go:noescape
+func layerDotAVX512(dy *float32, x *float32, w *float32, n int, mean float32) (ret float32)
+
+// layerNormBiasAVX512: dst[i] = (x[i] - mean)·rstd·w[i]. Then b[i] is added.
+//
+//go:noescape
+func layerNormBiasAVX512(dst *float32, x *float32, w *float32, b *float32, n int, mean float32, rstd float32)
+
+// layerNormAVX512: dst[i] = (x[i] - mean)·rstd·w[i].
+//
+//go:noescape
+func layerNormAVX512(dst *float32, x *float32, w *float32, n int, mean float32, rstd float32)
+
+// layerBackwardWeightAVX512: dx = c[1]·(w·dy - c[2] - x̂·c[3]), x̂ = (x - c[0])·c[1]. dw += dy·x̂.
+//
+//go:noescape
+func layerBackwardWeightAVX512(dx *float32, dy *float32, x *float32, w *float32, dw *float32, n int, c *[4]float32)
+
+// layerBackwardAVX512: dx = c[1]·(w·dy - c[2] - x̂·c[3]), x̂ = (x - c[0])·c[1].
+//
+//go:noescape
+func layerBackwardAVX512(dx *float32, dy *float32, x *float32, w *float32, n int, c *[4]float32)
 
 // expShiftAVX512: dst[i] = exp(x[i] - shift).
 //

@@ -52,7 +52,7 @@ loop1:
 tail2:
 	ADDQ $8, CX
 	JZ done3
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -412,7 +412,7 @@ rest5:
 	JZ done6
 	JMP next8
 tail7:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -491,7 +491,7 @@ next8:
 	JZ done6
 	JMP next10
 tail9:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -570,7 +570,7 @@ next10:
 	JZ done6
 	JMP next12
 tail11:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -649,7 +649,7 @@ next12:
 	JZ done6
 	JMP next14
 tail13:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -728,7 +728,7 @@ next14:
 	JZ done6
 	JMP next16
 tail15:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -807,7 +807,7 @@ next16:
 	JZ done6
 	JMP next18
 tail17:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -886,7 +886,7 @@ next18:
 	JZ done6
 	JMP next20
 tail19:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -965,7 +965,7 @@ next20:
 	JZ done6
 	JMP next22
 tail21:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1331,7 +1331,7 @@ rest24:
 	JZ done25
 	JMP next27
 tail26:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1407,7 +1407,7 @@ next27:
 	JZ done25
 	JMP next29
 tail28:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1483,7 +1483,7 @@ next29:
 	JZ done25
 	JMP next31
 tail30:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1559,7 +1559,7 @@ next31:
 	JZ done25
 	JMP next33
 tail32:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1635,7 +1635,7 @@ next33:
 	JZ done25
 	JMP next35
 tail34:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1711,7 +1711,7 @@ next35:
 	JZ done25
 	JMP next37
 tail36:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1787,7 +1787,7 @@ next37:
 	JZ done25
 	JMP next39
 tail38:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1863,7 +1863,7 @@ next39:
 	JZ done25
 	JMP next41
 tail40:
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1969,7 +1969,7 @@ loop42:
 tail43:
 	ADDQ $8, CX
 	JZ done44
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2079,7 +2079,7 @@ loop45:
 tail46:
 	ADDQ $8, CX
 	JZ done47
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2191,7 +2191,7 @@ loop48:
 tail49:
 	ADDQ $8, CX
 	JZ done50
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2291,7 +2291,7 @@ loop51:
 tail52:
 	ADDQ $8, CX
 	JZ done53
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2401,7 +2401,7 @@ loop54:
 tail55:
 	ADDQ $8, CX
 	JZ done56
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2528,7 +2528,7 @@ loop57:
 tail58:
 	ADDQ $8, CX
 	JZ done59
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2647,7 +2647,7 @@ loop60:
 tail61:
 	ADDQ $8, CX
 	JZ done62
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2763,7 +2763,7 @@ loop63:
 tail64:
 	ADDQ $8, CX
 	JZ done65
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2893,7 +2893,7 @@ loop66:
 tail67:
 	ADDQ $8, CX
 	JZ done68
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3044,7 +3044,7 @@ loop69:
 tail70:
 	ADDQ $8, CX
 	JZ done71
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3157,7 +3157,7 @@ loop72:
 tail73:
 	ADDQ $8, CX
 	JZ done74
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3237,7 +3237,7 @@ loop75:
 tail76:
 	ADDQ $8, CX
 	JZ done77
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3355,7 +3355,7 @@ loop78:
 tail79:
 	ADDQ $8, CX
 	JZ done80
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3518,7 +3518,7 @@ loop81:
 tail82:
 	ADDQ $8, CX
 	JZ done83
-	LEAQ ·constants+1536(SB), AX
+	LEAQ ·constants+1664(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15

@@ -38,6 +38,7 @@ var bitConstants = []struct {
 	bits uint32
 }{
 	{"sign", 0x80000000}, {"abs", 0x7fffffff}, {"bias", 127},
+	{"lowBit", 1}, {"roundBF16", 0x7fff}, {"signBF16", 0x8000}, {"nanBF16", 0x7fc0},
 }
 
 func constOffset(name string) int {

@@ -18,6 +18,8 @@ func vectorKernels(a *asm, v isa) {
 	adamWKernel(q)
 	widenKernel(q, bf16)
 	widenKernel(q, f16)
+	narrowKernels(q)
+	layerNormKernels(q)
 }
 
 // pointers loads pointer parameters and n into the registers the loops use.

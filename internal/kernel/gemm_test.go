@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -203,6 +204,57 @@ func TestGemmLevels(t *testing.T) {
 			restore()
 		}
 		assert.Equal(t, c2[0], c2[1], c.String())
+	}
+}
+
+// TestGemmSuperBlocks: products whose packed operands exceed the buffer give
+// the bits of the products of their halves.
+func TestGemmSuperBlocks(t *testing.T) {
+	if Level() == "generic" {
+		t.Skip("slow without assembly")
+	}
+	s := NewScratch(1)
+	for _, c := range []gemmCase{{m: 1100, n: 100, k: 4608}, {m: 100, n: 1100, k: 4700, transB: true, accumulate: true}, {m: 1100, n: 1000, k: 4500, transA: true, transB: true, kind: BF16}} {
+		in := c.operands(1)
+		require.Greater(t, max(c.m, c.n)*kBlock(c.k)*(superK/kBlock(c.k)), packFloats, "the case must be large enough")
+		whole, halves := in.clone(), in.clone()
+		whole.RunSerial(s, 0)
+		cut := c.m / 2
+		for _, rows := range []blockSpan{{0, cut}, {cut, c.m}} {
+			for _, cols := range []blockSpan{{0, 50}, {50, c.n}} {
+				h := halves
+				h.M, h.N = rows.len(), cols.len()
+				h.C = halves.C[rows.lo*h.LDC+cols.lo:]
+				aRow, _ := strides(h.LDA, h.TransA)
+				_, bCol := strides(h.LDB, h.TransB)
+				h.A = halves.A[rows.lo*aRow:]
+				if h.BKind == None {
+					h.B = halves.B[cols.lo*bCol:]
+				} else {
+					h.B16 = halves.B16[cols.lo*bCol:]
+				}
+				h.RunSerial(s, 0)
+			}
+		}
+		require.True(t, slices.Equal(whole.C, halves.C), c.String())
+	}
+}
+
+// TestGemmInsideTasks: workers compute products of their own at the same time.
+func TestGemmInsideTasks(t *testing.T) {
+	pool := NewPool(3)
+	defer pool.Close()
+	s := NewScratch(3)
+	in := gemmCase{m: 40, n: 70, k: 90, transB: true}.operands(1)
+	want := in.clone()
+	want.RunSerial(s, 0)
+	results := make([]Gemm, 30)
+	for i := range results {
+		results[i] = in.clone()
+	}
+	pool.Run(taskFunc(func(chunk, worker int) { results[chunk].RunSerial(s, worker) }), len(results))
+	for i := range results {
+		assert.Equal(t, want.C, results[i].C)
 	}
 }
 

@@ -289,11 +289,10 @@ func TestAttentionIsTheSameOnAnyNumberOfWorkers(t *testing.T) {
 
 func TestAttentionAllocatesNothing(t *testing.T) {
 	tr := batchOf(AttentionOptions{Heads: 4, KVHeads: 2, HeadDim: 8, Scale: 0.3, Window: 90, SoftCap: 20}, []int{80, 40, 90}, []int{-1, 0, -1})
-	tr.plain = true
 	k := compileTrial[float32](t, tr, "q", "k", "v")
 	k.bind(t, "seed0", normal(rand.New(rand.NewPCG(3, 4)), 210*32))
 	k.run(t)
-	require.Zero(t, testing.AllocsPerRun(5, func() { _ = k.p.Run() }))
+	k.requireNoAllocations(t)
 }
 
 func TestAttentionReportsFaults(t *testing.T) {

@@ -19,7 +19,6 @@ type trial struct {
 	axes   map[string][]string
 	live   map[string]int
 	device *Device
-	plain  bool // run without poisoning the memory first
 	build  func(in map[string]*Node) Nodes
 }
 
@@ -59,7 +58,7 @@ func compileTrial[T Float](t testing.TB, tr trial, wrt ...string) compiled[T] {
 		}
 	})
 	require.NoError(t, err)
-	o := CompileOptions{Device: tr.device, Debug: Debug{Poison: !tr.plain}}
+	o := CompileOptions{Device: tr.device, Debug: Debug{Poison: true}}
 	for _, name := range slices.Sorted(maps.Keys(tr.axes)) {
 		a := Axis{Name: name}
 		for _, in := range tr.axes[name] {
@@ -212,4 +211,14 @@ func requireClose(t testing.TB, want, got []float64, tolerance float64, what str
 			require.Failf(t, "not close", "%s: element %d: got %g, want %g within %g of %g", what, i, got[i], want[i], tolerance, scale)
 		}
 	}
+}
+
+// requireNoAllocations runs the kernels of a program that has run before.
+func (k *compiled[T]) requireNoAllocations(t testing.TB) {
+	t.Helper()
+	require.Zero(t, testing.AllocsPerRun(5, func() {
+		for i := range k.p.ins {
+			k.p.ins[i].kernel(&k.p.ins[i].call)
+		}
+	}))
 }

@@ -18,7 +18,7 @@ type cached struct {
 	kc, vc []float32
 }
 
-func newCached(t *testing.T, o AttentionOptions, capacity, slots, maxLen int) *cached {
+func newCached(t testing.TB, o AttentionOptions, capacity, slots, maxLen int) *cached {
 	c := &cached{kc: make([]float32, slots*maxLen*o.kvWidth()), vc: make([]float32, slots*maxLen*o.kvWidth())}
 	tr := trial{
 		floats: map[string][]float64{},
@@ -41,7 +41,7 @@ func newCached(t *testing.T, o AttentionOptions, capacity, slots, maxLen int) *c
 }
 
 // step computes rows of q, k and v, which belong to the given slots and positions.
-func (c *cached) step(t *testing.T, q, k, v []float64, slots, positions []int32) []float64 {
+func (c *cached) step(t testing.TB, q, k, v []float64, slots, positions []int32) []float64 {
 	require.NoError(t, c.k.p.SetLive("rows", len(slots)))
 	c.k.bind(t, "q", q)
 	c.k.bind(t, "k", k)

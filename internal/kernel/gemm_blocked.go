@@ -43,7 +43,7 @@ const (
 	maxKC      = 384     // K block
 	superK     = 4608    // K super-block: at most 12 K blocks
 	packFloats = 4 << 20 // packed floats of one operand, 16 MiB
-	tileRows   = 168
+	tileRows   = 112
 	tileCols   = 512
 	packGrain  = 4   // panels a pack chunk
 	narrowRows = 512 // floats in a row of B that panels may be read from in place
@@ -95,8 +95,12 @@ func (b *blockedGemm) runK(p *Pool, worker int) {
 // superStep splits rows evenly into super-blocks that fit the packing buffer,
 // in multiples of the panel width.
 func superStep(rows, k, panel int) int {
-	limit := max(packFloats/k, panel)
-	return ceilDiv(ceilDiv(rows, ceilDiv(rows, limit)), panel) * panel
+	return evenStep(rows, max(packFloats/k, panel), panel)
+}
+
+// evenStep splits n into equal steps of about limit, in multiples of panel.
+func evenStep(n, limit, panel int) int {
+	return ceilDiv(ceilDiv(n, ceilDiv(n, limit)), panel) * panel
 }
 
 func (b *blockedGemm) pack(p *Pool, worker int) {
@@ -130,7 +134,7 @@ func (b *blockedGemm) strideB() int { return b.nr * b.k.len() }
 // that every worker gets some.
 func (b *blockedGemm) compute(p *Pool, worker int) {
 	b.phase = phaseCompute
-	b.mc, b.nc = max(tileRows/b.mr, 1)*b.mr, max(tileCols/b.nr, 1)*b.nr
+	b.mc, b.nc = evenStep(b.m.len(), tileRows, b.mr), evenStep(b.n.len(), tileCols, b.nr)
 	for want := b.wantTiles(p); b.tiles() < want; {
 		if b.nc > b.nr && b.n.len() > b.nr && b.nc >= b.mc {
 			b.nc = ceilDiv(min(b.nc, b.n.len()), 2*b.nr) * b.nr

@@ -157,19 +157,18 @@ func logProbMemory[T Float](c *Call, l *logProbLayout) (hidden, logits []T) {
 	return scratch[T](c, 0, m*l.d), scratch[T](c, l.m*l.d, m*l.chunk)
 }
 
-// gatherHidden copies the scored rows, after checking every index.
-func gatherHidden[T Float](l *logProbLayout) func(c *Call) {
+// gatherRows returns a function that copies the rows of input from that input
+// rows lists to the scratch memory at off.
+func gatherRows[T Float](from, rows, off, d int) func(c *Call) {
 	body := func(c *Call, lo, hi, _ int) {
-		h, to := Slice[T](&c.In[0]), scratch[T](c, 0, l.m*l.d)
-		for i, row := range Slice[int32](&c.In[2])[lo:hi] {
-			copy(to[(lo+i)*l.d:(lo+i+1)*l.d], h[int(row)*l.d:])
+		h, to := Slice[T](&c.In[from]), scratch[T](c, off, c.In[rows].Rows()*d)
+		for i, row := range Slice[int32](&c.In[rows])[lo:hi] {
+			copy(to[(lo+i)*d:(lo+i+1)*d], h[int(row)*d:])
 		}
 	}
 	return func(c *Call) {
-		m := c.In[2].Rows()
-		checkIDs(Slice[int32](&c.In[2]), c.In[0].Rows())
-		checkIDs(operand[int32](c, 3, m), l.v)
-		c.Parallel(m, max(1, elementGrain/l.d), body)
+		checkIDs(Slice[int32](&c.In[rows]), c.In[from].Rows())
+		c.Parallel(c.In[rows].Rows(), max(1, elementGrain/d), body)
 	}
 }
 

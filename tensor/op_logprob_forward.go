@@ -31,7 +31,7 @@ func wants(c *Call) logProbWants {
 
 // logProbKernel has inputs h, head, rows and targets.
 func logProbKernel[T Float](l logProbLayout) Kernel {
-	gather := gatherHidden[T](&l)
+	gather := gatherRows[T](0, 2, 0, l.d)
 	reduce := func(c *Call, lo, hi, _ int) {
 		s, w := c.State.(*logProbState), wants(c)
 		_, logits := logProbMemory[T](c, &l)
@@ -57,6 +57,7 @@ func logProbKernel[T Float](l logProbLayout) Kernel {
 	}
 	return func(c *Call) {
 		s, m := logProbStateOf(c), c.In[2].Rows()
+		checkIDs(operand[int32](c, 3, m), l.v)
 		gather(c)
 		s.reset(m)
 		hidden, logits := logProbMemory[T](c, &l)

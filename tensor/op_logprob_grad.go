@@ -123,7 +123,7 @@ func coeff[T Float](c *Call, l *logProbLayout, x logProbInputs, i int) logProbCo
 // logProbFullKernel computes the logits again, chunk after chunk, and turns them
 // into their gradients. Outputs are dh and dhead.
 func logProbFullKernel[T Float](l logProbLayout, x logProbInputs) Kernel {
-	gather := gatherHidden[T](&l)
+	gather := gatherRows[T](0, 2, 0, l.d)
 	differentiate := func(c *Call, lo, hi, _ int) {
 		s := c.State.(*logProbState)
 		_, logits := logProbMemory[T](c, &l)
@@ -134,15 +134,11 @@ func logProbFullKernel[T Float](l logProbLayout, x logProbInputs) Kernel {
 		}
 	}
 	scatter := func(c *Call, lo, hi, _ int) {
-		dh, from := Slice[T](&c.Out[0]), logProbSums[T](c, &l)
-		clearColumns(dh, l.d, lo, hi)
-		for i, row := range Slice[int32](&c.In[2]) {
-			to := dh[int(row)*l.d+lo : int(row)*l.d+hi]
-			kernel.Add(to, to, from[i*l.d+lo:i*l.d+hi])
-		}
+		scatterColumns(Slice[T](&c.Out[0]), logProbSums[T](c, &l), Slice[int32](&c.In[2]), l.d, lo, hi)
 	}
 	return func(c *Call) {
 		s, m := logProbStateOf(c), c.In[2].Rows()
+		checkIDs(operand[int32](c, 3, m), l.v)
 		gather(c)
 		hidden, logits := logProbMemory[T](c, &l)
 		sums := logProbSums[T](c, &l)

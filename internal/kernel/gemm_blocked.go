@@ -105,11 +105,10 @@ func evenStep(n, limit, panel int) int {
 
 func (b *blockedGemm) pack(p *Pool, worker int) {
 	b.phase = phasePack
-	chunks := 0
 	if b.packM {
 		b.bufA = growBuffer(b.bufA, ceilDiv(b.m.len(), b.mr)*b.strideA())
-		chunks += b.packChunksA()
 	}
+	chunks := b.packChunksA()
 	if b.packN {
 		b.bufB = growBuffer(b.bufB, ceilDiv(b.n.len(), b.nr)*b.strideB())
 		chunks += ceilDiv(ceilDiv(b.n.len(), b.nr), packGrain)
@@ -173,14 +172,14 @@ func (b *blockedGemm) Do(chunk, _ int) {
 		b.tile(chunk)
 		return
 	}
-	if n := b.packChunksA(); chunk < n {
+	chunksA := b.packChunksA()
+	if chunk < chunksA {
 		for i := chunk * packGrain; i < min((chunk+1)*packGrain, ceilDiv(b.m.len(), b.mr)); i++ {
 			b.packPanelA(i)
 		}
 		return
-	} else {
-		chunk -= n
 	}
+	chunk -= chunksA
 	for j := chunk * packGrain; j < min((chunk+1)*packGrain, ceilDiv(b.n.len(), b.nr)); j++ {
 		b.packPanelB(j)
 	}

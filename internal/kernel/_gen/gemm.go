@@ -158,8 +158,8 @@ func rowAddress(r int) string {
 	return base + []string{"", "(R8*1)", "(R8*2)", "(R10*1)", "(R8*4)", "(R11*1)", "(R10*2)", "(R12*1)"}[r]
 }
 
-// columnMasks prepares the masks of the call's columns: K1 and K2, or the
-// address of the words in R15's stead, DX.
+// columnMasks prepares the masks of the call's columns: K1 and K2, or on avx2
+// their address in DX.
 func (v *vec) columnMasks(vectors int) {
 	if !v.wide() {
 		v.p("MOVQ %d(AX), DX", callLanes)

@@ -18,13 +18,6 @@ var (
 func (v isa) wide() bool     { return v.w == 16 }
 func (v isa) bytes() int     { return 4 * v.w }
 func (v isa) r(i int) string { return fmt.Sprintf("%s%d", v.prefix, i) }
-func (v isa) is512() bool    { return v.wide() }
-func (v isa) half(i int) string {
-	if v.wide() {
-		return fmt.Sprintf("Y%d", i)
-	}
-	return fmt.Sprintf("X%d", i)
-}
 
 // vec emits vector code for one instruction set. While masked is set, loads
 // and stores touch only the elements selected by K1 or by register maskReg.
@@ -96,8 +89,7 @@ func (v *vec) store(reg int, ptr string, off int) {
 	}
 }
 
-// tailMask makes the mask of the CX < w last elements. It uses AX and DX's
-// neighbour R13.
+// tailMask makes the mask of the CX < w last elements. It uses AX.
 func (v *vec) tailMask() {
 	if v.wide() {
 		v.p("MOVL $0xffff, AX")

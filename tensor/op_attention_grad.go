@@ -25,9 +25,11 @@ func (l *attentionLayout) budget() int {
 	return partialRows * l.rows
 }
 
-// attentionUnit is a run of query rows of one segment. Its contributions to k
-// and v go to the gradients themselves where no other unit has any, else to
-// partial sums, which hold places from to prefix or to of its context.
+// attentionUnit is a run of query rows of one segment, which see places from to
+// to of its context. Its contributions to k and v go to partial sums; those to
+// the rows of a segment that is one unit go to the gradients themselves.
+// Partial sums are added after the round, and units of other segments that see
+// these rows come later, so nothing is added out of order.
 type attentionUnit struct {
 	attentionSpan
 	from, to int
@@ -53,7 +55,7 @@ func (p *attentionPlan[T]) planUnits(l attentionLayout) {
 		for lo := s.start; lo < s.end; lo += attentionChunk {
 			hi := min(lo+attentionChunk, s.end)
 			u := attentionUnit{attentionSpan: attentionSpan{i, lo, hi}, to: s.context - s.end + hi, buffer: used}
-			u.direct = !s.shared && s.end-s.start <= attentionChunk
+			u.direct = s.end-s.start <= attentionChunk
 			if l.Window > 0 {
 				u.from = int(p.low[lo])
 			}

@@ -44,7 +44,6 @@ type attentionSegment struct {
 	parent     int // or -1
 	first, n   int // its chain: pieces first to first+n, its own the last
 	context    int // rows of the chain
-	shared     bool
 }
 
 // attentionPiece is a run of rows of k and v; at is its place in the context.
@@ -106,7 +105,6 @@ func (p *attentionPlan[T]) addSegment(start, end, parent int) {
 		if p.segments[parent].n >= maxPrefixes {
 			panic(fmt.Sprintf("segment %d has more than %d prefixes", i, maxPrefixes))
 		}
-		p.segments[parent].shared = true
 		above := &p.segments[parent]
 		p.pieces = append(p.pieces, p.chain(above)...)
 		s.context = above.context

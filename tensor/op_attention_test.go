@@ -320,3 +320,27 @@ func TestAttentionReportsFaults(t *testing.T) {
 	require.ErrorIs(t, err, ErrBuild)
 	require.ErrorContains(t, err, "k has shape (4, 8), want (4, 4)")
 }
+
+func TestUnitsOfOneSegmentDoNotShareMemory(t *testing.T) {
+	const n = 3*attentionChunk + 100
+	l := attentionLayout{AttentionOptions: AttentionOptions{Heads: 1, KVHeads: 1, HeadDim: 1}, rows: n, prefix: 4}
+	p := &attentionPlan[float32]{}
+	p.addSegment(0, 100, -1)
+	p.addSegment(100, 100+2*attentionChunk, 0)
+	p.addSegment(100+2*attentionChunk, n, 1)
+	p.planUnits(l)
+	require.Len(t, p.units, 5)
+	first := 0
+	for _, end := range p.rounds {
+		used := 0
+		for _, u := range p.units[first:end] {
+			s := &p.segments[u.segment]
+			require.Equal(t, u.segment == 0 || s.end-s.start <= attentionChunk, u.direct)
+			require.Equal(t, used, u.buffer)
+			used += u.partialEnd(s) - u.from
+		}
+		require.LessOrEqual(t, used, l.budget())
+		first = end
+	}
+	require.Equal(t, len(p.units), first)
+}

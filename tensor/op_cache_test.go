@@ -89,6 +89,20 @@ func TestCachedAttentionIsAttention(t *testing.T) {
 				prefill = append(prefill, r)
 			}
 		}
+		// All rows at once, neighbours of different sequences at consecutive
+		// positions first, then neighbours of one sequence with gaps between.
+		var mixed []int
+		for i := range 37 {
+			mixed = append(mixed, i+110*(i%2))
+		}
+		for i := range 147 {
+			if i >= 110 && i%2 == 0 || i < 37 && i%2 == 1 || i >= 37 && i < 110 {
+				mixed = append(mixed, i)
+			}
+		}
+		feed(mixed)
+		clear(c.kc)
+		clear(c.vc)
 		feed(prefill)
 		for i := range 7 {
 			feed([]int{140 + i, 103 + i})

@@ -239,3 +239,38 @@ func TestTokenLogProbReportsFaults(t *testing.T) {
 	require.ErrorIs(t, err, ErrBuild)
 	require.ErrorContains(t, err, "want (N, D) and (V, D)")
 }
+
+func TestHeadGradientsAddToTheirAccumulator(t *testing.T) {
+	const n, m, d, v = 5, 4, 3, 300
+	tr := logProbTrial(n, m, d, v, LogProbOptions{}, outLogProb)
+	seeds := [][]float64{{1, -2, 0.5, 3}}
+	_, want := runGradients[float64](t, tr, seeds, "head")
+	head, err := NewParam("w", append([]float64(nil), tr.floats["head"]...), v, d)
+	require.NoError(t, err)
+	require.NoError(t, head.SetTrainable(true))
+	var h, rows, targets, seed *Node
+	var o CompileOptions
+	g, err := Build(func(g *Graph) {
+		h, seed = Input(g, Float64, "h", n, d), Input(g, Float64, "seed", m)
+		rows, targets = Input(g, Int32, "rows", m), Input(g, Int32, "targets", m)
+		w := head.Node(g)
+		p := TokenLogProb(h, w, rows, targets, LogProbOptions{})
+		for _, part := range Gradients(Nodes{p.LogProb}, Nodes{seed}, Nodes{w})[0] {
+			o.Accumulate = append(o.Accumulate, Accumulation{part, head})
+		}
+	})
+	require.NoError(t, err)
+	p, err := Compile(g, nil, o)
+	require.NoError(t, err)
+	require.NotContains(t, p.Nodes(), "accumulate w", "the kernel adds by itself")
+	require.NoError(t, Bind(p, h, tr.floats["h"]))
+	require.NoError(t, Bind(p, seed, seeds[0]))
+	require.NoError(t, Bind(p, rows, tr.ints["rows"]))
+	require.NoError(t, Bind(p, targets, tr.ints["targets"]))
+	require.NoError(t, p.Run())
+	require.NoError(t, p.Run())
+	for i := range want[0] {
+		want[0][i] *= 2
+	}
+	requireClose(t, want[0], head.Grad64(), logProbTol64, "twice the gradient")
+}

@@ -329,7 +329,7 @@ func TestUnitsOfOneSegmentDoNotShareMemory(t *testing.T) {
 	p.addSegment(100, 100+2*attentionChunk, 0)
 	p.addSegment(100+2*attentionChunk, n, 1)
 	p.planUnits(l)
-	require.Len(t, p.units, 5)
+	require.Len(t, p.units, 4)
 	first := 0
 	for _, end := range p.rounds {
 		used := 0

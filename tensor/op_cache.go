@@ -38,33 +38,48 @@ func CachedAttention(q, k, v, kcache, vcache, slots, positions *Node, o Attentio
 			fail("%s: %d %s for %d rows", name, n.Shape()[0], what, q.Shape()[0])
 		}
 	}
-	l := cacheLayout{attentionLayout{AttentionOptions: o, rows: kcache.Shape()[1], lanes: lanes()}}
+	l := cacheLayout{attentionLayout: attentionLayout{AttentionOptions: o, rows: kcache.Shape()[1], lanes: lanes()}}
+	l.split = q.Shape()[0]*o.KVHeads < cacheSplitTasks && l.rows > cacheSplitKeys
+	if l.split {
+		l.parts = l.mostParts(q.Shape()[0])
+	}
 	in := Nodes{q, k, v, kcache, vcache, slots, positions}
 	return Apply(Spec{
 		Name:           name,
 		Out:            []Output{fresh(q, 0)},
 		Differentiable: make([]bool, len(in)),
 		Kernel:         byFloat(name, q, cacheKernel[float32](l), cacheKernel[float64](l)),
-		Scratch:        l.lanes * l.forwardLane() * floatSize(q),
+		Scratch:        (l.lanes*l.forwardLane() + l.parts*l.partSize()) * floatSize(q),
 		Stateful:       true,
 	}, in...)[0]
 }
 
 // cacheLayout is what is known when the op is built; rows is MaxLen.
-type cacheLayout struct{ attentionLayout }
+type cacheLayout struct {
+	attentionLayout
+	split bool // single rows are computed in parts
+	parts int  // the largest number of parts of a call
+}
 
 // cachePlan is the work of a call, made afresh in each run in memory that is
 // kept.
 type cachePlan[T Float] struct {
 	attentionPlan[T]
-	tasks []cacheTask
+	tasks  []cacheTask
+	merges []cacheMerge
+	parts  int
 }
 
 // cacheTask is query rows lo to hi, of one sequence at consecutive positions
 // from position on, and heads of them from head on. A single row is computed
 // for the query heads of a key head at once, so that keys are read once; of
 // several rows one head at a time.
-type cacheTask struct{ lo, hi, position, head, heads, piece int }
+type cacheTask struct {
+	lo, hi, position, head, heads int
+	piece                         int
+	low                           int // where low begins for its rows; -1 for none
+	part                          int // the part its result is; -1 for all of it
+}
 
 // cacheKernel has inputs q, k, v, kcache, vcache, slots and positions.
 func cacheKernel[T Float](l cacheLayout) Kernel {
@@ -74,6 +89,12 @@ func cacheKernel[T Float](l cacheLayout) Kernel {
 		for i := lo; i < hi; i++ {
 			w := cacheBlock(c, l, p, &p.tasks[i])
 			attend(c, attentionCore{l.AttentionOptions}, &w, scores, worker)
+		}
+	}
+	merge := func(c *Call, lo, hi, _ int) {
+		p := c.State.(*cachePlan[T])
+		for i := lo; i < hi; i++ {
+			mergeParts[T](c, l, &p.merges[i])
 		}
 	}
 	return func(c *Call) {
@@ -89,6 +110,7 @@ func cacheKernel[T Float](l cacheLayout) Kernel {
 		p.plan(c, l)
 		p.reserve(c, l.attentionLayout, l.forwardLane())
 		c.Parallel(len(p.tasks), 1, body)
+		c.Parallel(len(p.merges), 1, merge)
 	}
 }
 
@@ -112,29 +134,42 @@ func writeCache[T Float](c *Call, l cacheLayout) {
 
 // plan splits the rows into tasks.
 func (p *cachePlan[T]) plan(c *Call, l cacheLayout) {
-	p.tasks, p.pieces, p.low = p.tasks[:0], p.pieces[:0], p.low[:0]
-	slots, positions := Slice[int32](&c.In[5]), Slice[int32](&c.In[6])
+	p.tasks, p.merges, p.pieces, p.low, p.parts = p.tasks[:0], p.merges[:0], p.pieces[:0], p.low[:0], 0
 	rows := c.In[0].Rows()
+	slots, positions := Slice[int32](&c.In[5])[:rows], Slice[int32](&c.In[6])[:rows]
+	if l.Window > 0 {
+		for _, position := range positions {
+			p.low = append(p.low, max(0, position-int32(min(l.Window, math.MaxInt32))+1))
+		}
+	}
 	for lo := 0; lo < rows; {
 		hi := lo + 1
 		for hi < rows && hi-lo < attentionRows && slots[hi] == slots[lo] && positions[hi] == positions[hi-1]+1 {
 			hi++
 		}
-		heads, groups := 1, l.Heads // heads of a task, and tasks
-		if hi-lo == 1 {
-			heads, groups = l.group(), l.KVHeads
-		}
-		for g := range groups {
-			for h := 0; h < heads; h += attentionRows {
-				p.tasks = append(p.tasks, cacheTask{lo, hi, int(positions[lo]), g*heads + h, min(heads-h, attentionRows), len(p.pieces)})
-			}
-		}
+		p.addRows(l, cacheTask{lo: lo, hi: hi, position: int(positions[lo]), heads: 1, piece: len(p.pieces), low: -1, part: -1})
 		p.pieces = append(p.pieces, attentionPiece{row: int(slots[lo]) * l.rows, n: l.rows})
 		lo = hi
 	}
+}
+
+// addRows makes the tasks of rows t.lo to t.hi.
+func (p *cachePlan[T]) addRows(l cacheLayout, t cacheTask) {
 	if l.Window > 0 {
-		for _, position := range positions[:rows] {
-			p.low = append(p.low, max(0, position-int32(min(l.Window, math.MaxInt32))+1))
+		t.low = t.lo
+	}
+	if t.hi-t.lo > 1 {
+		for t.head = range l.Heads {
+			p.tasks = append(p.tasks, t)
+		}
+		return
+	}
+	for g := range l.KVHeads {
+		for h := 0; h < l.group(); h += attentionRows {
+			t.head, t.heads = g*l.group()+h, min(l.group()-h, attentionRows)
+			if !p.addParts(l, t) {
+				p.tasks = append(p.tasks, t)
+			}
 		}
 	}
 }
@@ -142,18 +177,22 @@ func (p *cachePlan[T]) plan(c *Call, l cacheLayout) {
 // cacheBlock describes a task as a block of attention. With one query row the
 // rows of the block are the heads.
 func cacheBlock[T Float](c *Call, l cacheLayout, p *cachePlan[T], t *cacheTask) attentionBlock[T] {
-	at := t.lo*l.qWidth() + t.head*l.HeadDim
+	at, n := t.lo*l.qWidth()+t.head*l.HeadDim, t.hi-t.lo
 	w := attentionBlock[T]{
-		rows: t.hi - t.lo, base: t.position, step: 1, pieces: p.pieces[t.piece : t.piece+1],
+		rows: n, base: t.position, step: 1, pieces: p.pieces[t.piece : t.piece+1],
 		q: Slice[T](&c.In[0])[at:], ldq: l.qWidth(),
 		k: Slice[T](&c.In[3]), v: Slice[T](&c.In[4]), ldk: l.kvWidth(), column: t.head / l.group() * l.HeadDim,
 		out: Slice[T](&c.Out[0])[at:], ldo: l.qWidth(),
 	}
-	if t.hi-t.lo == 1 {
+	if n == 1 {
 		w.rows, w.step, w.ldq, w.ldo = t.heads, 0, l.HeadDim, l.HeadDim
 	}
-	if l.Window > 0 {
-		w.low = p.low[t.lo:t.hi]
+	if t.low >= 0 {
+		w.low = p.low[t.low : t.low+n]
+	}
+	if t.part >= 0 {
+		w.out, w.lse = partOf[T](c, l, t.part)
+		w.ldl = 1
 	}
 	return w
 }

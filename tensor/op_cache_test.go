@@ -135,3 +135,32 @@ func TestCachedAttentionReportsFaults(t *testing.T) {
 		require.ErrorContains(t, c.k.p.Run(), "want less than 2 slots and 8 positions")
 	}
 }
+
+func TestCachedAttentionOfALongSequenceInParts(t *testing.T) {
+	const n = 2*cacheSplitKeys + 100
+	for _, o := range []AttentionOptions{
+		{Heads: 6, KVHeads: 2, HeadDim: 8, Scale: 0.3, SoftCap: 4},
+		{Heads: 2, KVHeads: 1, HeadDim: 8, Scale: 0.3, Window: cacheSplitKeys + 50},
+		{Heads: attentionRows + 6, KVHeads: 1, HeadDim: 2, Scale: 0.3},
+	} {
+		tr := batchOf(o, []int{n}, []int{-1})
+		want := runTrial[float32](t, tr)[0]
+		c := newCached(t, o, 2, 1, n)
+		for name, cache := range map[string][]float32{"k": c.kc, "v": c.vc} {
+			copy(cache, toFloat32(tr.floats[name]))
+		}
+		// Both rows are written again; the cache holds what came before.
+		for _, row := range []int{n - 1, cacheSplitKeys, cacheSplitKeys - 1, 3} {
+			part := func(name string) []float64 {
+				w := tr.shapes[name][1]
+				x := tr.floats[name][row*w : (row+1)*w]
+				return append(append([]float64(nil), x...), x...)
+			}
+			got := c.step(t, part("q"), part("k"), part("v"), []int32{0, 0}, []int32{int32(row), int32(row)})
+			requireClose(t, want[row*o.qWidth():(row+1)*o.qWidth()], got[:o.qWidth()], cachedTolerance, "row")
+			require.Equal(t, got[:o.qWidth()], got[o.qWidth():])
+		}
+		require.True(t, o.KVHeads*2 < cacheSplitTasks)
+		c.k.requireNoAllocations(t)
+	}
+}

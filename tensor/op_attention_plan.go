@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 )
@@ -122,23 +123,27 @@ func (p *attentionPlan[T]) findLow(positions []int32, window int) {
 	p.low = slices.Grow(p.low[:0], len(positions))[:len(positions)]
 	for i := range p.segments {
 		s := &p.segments[i]
-		row := s.start
-		var before int32 = -1
-		// Two places walk along the context: the row, and where its window begins.
+		p.checkPositions(positions, i)
 		low := contextWalk{pieces: p.chain(s)}
-		for _, piece := range p.chain(s) {
-			for j := piece.row; j < piece.row+piece.n; j++ {
-				if positions[j] <= before {
-					panic(fmt.Sprintf("position %d of row %d after %d, want them to ascend along segment %d", positions[j], j, before, i))
-				}
-				before = positions[j]
-			}
-		}
-		for ; row < s.end; row++ {
+		for row := s.start; row < s.end; row++ {
 			for int(positions[row])-int(positions[low.row()]) >= window {
-				low.next()
+				low.at++
 			}
 			p.low[row] = int32(low.at)
+		}
+	}
+}
+
+// checkPositions panics unless positions ascend along the chain of segment i:
+// only then is a window a run of places.
+func (p *attentionPlan[T]) checkPositions(positions []int32, i int) {
+	before := int32(math.MinInt32)
+	for _, piece := range p.chain(&p.segments[i]) {
+		for row := piece.row; row < piece.row+piece.n; row++ {
+			if positions[row] <= before {
+				panic(fmt.Sprintf("position %d of row %d after %d, want them to ascend along segment %d", positions[row], row, before, i))
+			}
+			before = positions[row]
 		}
 	}
 }
@@ -155,8 +160,6 @@ func (w *contextWalk) row() int {
 	}
 	return w.pieces[0].row + w.at - w.pieces[0].at
 }
-
-func (w *contextWalk) next() { w.at++ }
 
 // reserve sees to it that every worker has size elements of memory.
 func (p *attentionPlan[T]) reserve(c *Call, l attentionLayout, size int) {

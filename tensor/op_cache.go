@@ -12,7 +12,8 @@ import (
 // many rows of one sequence (prefill), one row of each of many (decoding), or
 // both; rows of a sequence that stand next to each other in the order of their
 // positions are computed together. A place that is written twice in one call
-// keeps the later row.
+// keeps the later row. In graphs of few rows the keys of a single row are
+// shared out in parts of 512, so that long sequences use every core.
 //
 // Shapes: q (N, Heads·HeadDim); k and v (N, KVHeads·HeadDim); kcache and vcache
 // (Slots, MaxLen, KVHeads·HeadDim), inputs that the caller binds and that the

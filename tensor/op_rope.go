@@ -25,7 +25,8 @@ type RoPEOptions struct {
 	// the length of the sequence a row belongs to. It must be a pure function.
 	LengthFreqs func(length int) (invFreq []float64, scale float64)
 	// Ends, the exclusive end of each segment, (S) int32, tells sequences apart
-	// for LengthFreqs. The length of a segment is its last position + 1.
+	// for LengthFreqs. The length of a segment is its last position + 1, so rows
+	// of a shared prefix get the angles of the prefix alone.
 	Ends *Node
 	// Slots does so beside a cache, (N) int32: neighbouring rows of one slot are
 	// one sequence, as long as their last position + 1. Keys that are in the

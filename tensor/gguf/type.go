@@ -1,0 +1,126 @@
+package gguf
+
+import "fmt"
+
+// Type is the element encoding of a tensor, with ggml's numbers.
+type Type uint32
+
+// The tensor types this package decodes to float32.
+const (
+	F32  Type = 0
+	F16  Type = 1
+	Q4_0 Type = 2
+	Q4_1 Type = 3
+	Q5_0 Type = 6
+	Q5_1 Type = 7
+	Q8_0 Type = 8
+	Q2_K Type = 10
+	Q3_K Type = 11
+	Q4_K Type = 12
+	Q5_K Type = 13
+	Q6_K Type = 14
+	I8   Type = 24
+	I16  Type = 25
+	I32  Type = 26
+	I64  Type = 27
+	F64  Type = 28
+	BF16 Type = 30
+)
+
+// layout describes one type: block numbers occupy size bytes. A size of 0 marks
+// a type that ggml has removed.
+type layout struct {
+	name   string
+	block  int
+	size   int
+	decode func(dst []float32, src []byte)
+}
+
+// layouts lists every type that ggml 0.25 knows or once knew, by number.
+var layouts = [...]layout{
+	F32:  {"F32", 1, 4, decodeF32},
+	F16:  {"F16", 1, 2, decodeF16},
+	Q4_0: {"Q4_0", 32, 18, decodeQ4x0},
+	Q4_1: {"Q4_1", 32, 20, decodeQ4x1},
+	4:    {name: "Q4_2"},
+	5:    {name: "Q4_3"},
+	Q5_0: {"Q5_0", 32, 22, decodeQ5x0},
+	Q5_1: {"Q5_1", 32, 24, decodeQ5x1},
+	Q8_0: {"Q8_0", 32, 34, decodeQ8x0},
+	9:    {"Q8_1", 32, 36, nil},
+	Q2_K: {"Q2_K", 256, 84, decodeQ2K},
+	Q3_K: {"Q3_K", 256, 110, decodeQ3K},
+	Q4_K: {"Q4_K", 256, 144, decodeQ4K},
+	Q5_K: {"Q5_K", 256, 176, decodeQ5K},
+	Q6_K: {"Q6_K", 256, 210, decodeQ6K},
+	15:   {"Q8_K", 256, 292, nil},
+	16:   {"IQ2_XXS", 256, 66, nil},
+	17:   {"IQ2_XS", 256, 74, nil},
+	18:   {"IQ3_XXS", 256, 98, nil},
+	19:   {"IQ1_S", 256, 50, nil},
+	20:   {"IQ4_NL", 32, 18, nil},
+	21:   {"IQ3_S", 256, 110, nil},
+	22:   {"IQ2_S", 256, 82, nil},
+	23:   {"IQ4_XS", 256, 136, nil},
+	I8:   {"I8", 1, 1, decodeI8},
+	I16:  {"I16", 1, 2, decodeI16},
+	I32:  {"I32", 1, 4, decodeI32},
+	I64:  {"I64", 1, 8, decodeI64},
+	F64:  {"F64", 1, 8, decodeF64},
+	29:   {"IQ1_M", 256, 56, nil},
+	BF16: {"BF16", 1, 2, decodeBF16},
+	31:   {name: "Q4_0_4_4"},
+	32:   {name: "Q4_0_4_8"},
+	33:   {name: "Q4_0_8_8"},
+	34:   {"TQ1_0", 256, 54, nil},
+	35:   {"TQ2_0", 256, 66, nil},
+	36:   {name: "IQ4_NL_4_4"},
+	37:   {name: "IQ4_NL_4_8"},
+	38:   {name: "IQ4_NL_8_8"},
+	39:   {"MXFP4", 32, 17, nil},
+	40:   {"NVFP4", 64, 36, nil},
+	41:   {"Q1_0", 128, 18, nil},
+	42:   {"Q2_0", 64, 18, nil},
+}
+
+// String is ggml's name of the type, as in "Q4_K".
+func (t Type) String() string {
+	if int64(t) < int64(len(layouts)) {
+		return layouts[t].name
+	}
+	return fmt.Sprintf("type %d", uint32(t))
+}
+
+// BlockLen is the count of numbers in one block; rows hold whole blocks. It is
+// 0 for a type that ggml does not have.
+func (t Type) BlockLen() int {
+	if !t.known() {
+		return 0
+	}
+	return layouts[t].block
+}
+
+// BlockSize is the count of bytes of one block, 0 for a type that ggml does not
+// have.
+func (t Type) BlockSize() int {
+	if !t.known() {
+		return 0
+	}
+	return layouts[t].size
+}
+
+// Decodes reports whether this package can turn the type into float32.
+func (t Type) Decodes() bool { return t.known() && layouts[t].decode != nil }
+
+func (t Type) known() bool { return int64(t) < int64(len(layouts)) && layouts[t].size > 0 }
+
+// check explains why a type cannot be in a file.
+func (t Type) check() error {
+	switch {
+	case t.known():
+		return nil
+	case int64(t) < int64(len(layouts)):
+		return fmt.Errorf("got tensor type %d (%s), which ggml has removed; convert the model again", uint32(t), t)
+	}
+	return fmt.Errorf("got unknown tensor type %d, want at most %d", uint32(t), len(layouts)-1)
+}

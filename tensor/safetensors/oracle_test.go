@@ -3,6 +3,7 @@ package safetensors_test
 import (
 	"encoding/hex"
 	"math"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -164,4 +165,134 @@ func readAll(t *testing.T, tensors func(func(string, safetensors.Tensor) bool)) 
 			require.NoError(t, err)
 		}
 	}
+}
+
+func TestOracleIndex(t *testing.T) {
+	for _, root := range oracle.Roots(t, fixtures) {
+		var ix index
+		oracle.ReadJSON(t, filepath.Join(root, "index.json"), &ix)
+		tally := oracle.NewTally(t)
+		for name, v := range ix.Index {
+			t.Run(name, func(t *testing.T) {
+				dir := filepath.Join(root, "index", name)
+				f, err := safetensors.OpenFolder(dir)
+				checkVerdict(t, v, err)
+				fromFS, errFS := safetensors.OpenFS(os.DirFS(root), "index/"+name)
+				assert.Equal(t, err == nil, errFS == nil, "OpenFS: %v", errFS)
+				if err == nil {
+					readAll(t, f.Tensors())
+					assert.Equal(t, f.Len(), fromFS.Len())
+					assert.Equal(t, name == "ok_extra_tensor_in_shard", len(f.Unlisted()) > 0)
+					require.NoError(t, f.Close())
+				}
+				tally.Compared(1)
+			})
+		}
+	}
+}
+
+// TestOracleRewrite writes every valid file again: the reference library's
+// bytes must come out.
+func TestOracleRewrite(t *testing.T) {
+	for _, root := range oracle.Roots(t, fixtures) {
+		files, err := filepath.Glob(filepath.Join(root, "valid", "*.safetensors"))
+		require.NoError(t, err)
+		tally := oracle.NewTally(t)
+		for _, path := range files {
+			t.Run(filepath.Base(path), func(t *testing.T) {
+				f, err := safetensors.Open(path)
+				require.NoError(t, err)
+				defer f.Close()
+				if len(f.Metadata()) > 1 {
+					tally.Skip(filepath.Base(path), "the library writes metadata in random order")
+					return
+				}
+				out := filepath.Join(t.TempDir(), "out.safetensors")
+				rewrite(t, f, out)
+				want, err := os.ReadFile(path)
+				require.NoError(t, err)
+				got, err := os.ReadFile(out)
+				require.NoError(t, err)
+				assert.Equal(t, string(want), string(got))
+				tally.Compared(1)
+			})
+		}
+	}
+}
+
+func rewrite(t *testing.T, f *safetensors.File, path string) {
+	t.Helper()
+	var infos []safetensors.Info
+	for name, x := range f.Tensors() {
+		infos = append(infos, safetensors.Info{Name: name, Dtype: x.Dtype(), Shape: x.Shape()})
+	}
+	w, err := safetensors.Create(path, infos, f.Metadata())
+	require.NoError(t, err)
+	for name, x := range f.Tensors() {
+		require.NoError(t, x.View(func(b []byte) error { return w.Write(name, b) }))
+	}
+	require.NoError(t, w.Close())
+}
+
+// TestOracleFloats compares widening and narrowing with PyTorch's.
+func TestOracleFloats(t *testing.T) {
+	for _, root := range oracle.Roots(t, "formats/floats") {
+		f, err := safetensors.Open(filepath.Join(root, "conversions.safetensors"))
+		require.NoError(t, err)
+		defer f.Close()
+		tally := oracle.NewTally(t)
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		for _, c := range []struct {
+			dtype safetensors.Dtype
+			in    []byte
+			want  string
+		}{
+			{safetensors.F8E4M3, every, "all_e4m3fn_to_f32_bits"},
+			{safetensors.F8E5M2, every, "all_e5m2_to_f32_bits"},
+			{safetensors.F16, raw(t, f, "some_f16"), "some_f16_to_f32_bits"},
+			{safetensors.BF16, raw(t, f, "some_bf16"), "some_bf16_to_f32_bits"},
+		} {
+			n := len(c.in) * 8 / c.dtype.Bits()
+			got := float32sOf(t, c.dtype, c.in, n)
+			want := float32sOf(t, safetensors.F32, raw(t, f, c.want), n)
+			for i := range want {
+				if want[i] != want[i] {
+					assert.True(t, got[i] != got[i], "%s %d: got %v, want NaN", c.want, i, got[i])
+				} else {
+					assert.Equal(t, math.Float32bits(want[i]), math.Float32bits(got[i]), "%s %d", c.want, i)
+				}
+			}
+			tally.Compared(n)
+		}
+	}
+}
+
+func raw(t *testing.T, f *safetensors.File, name string) []byte {
+	t.Helper()
+	x, err := f.Tensor(name)
+	require.NoError(t, err)
+	b, err := x.Bytes()
+	require.NoError(t, err)
+	return b
+}
+
+// float32sOf reads bytes as a tensor of a file in memory.
+func float32sOf(t *testing.T, d safetensors.Dtype, data []byte, n int) []float32 {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	w, err := safetensors.Create(path, []safetensors.Info{{Name: "x", Dtype: d, Shape: []int{n}}}, nil)
+	require.NoError(t, err)
+	require.NoError(t, w.Write("x", data))
+	require.NoError(t, w.Close())
+	f, err := safetensors.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	x, err := f.Tensor("x")
+	require.NoError(t, err)
+	v, err := x.Float32()
+	require.NoError(t, err)
+	return v
 }

@@ -19,6 +19,7 @@ type cursor struct {
 	pos    int64
 	window []byte // the bytes from start
 	start  int64
+	walked uint64 // strings and inner arrays so far
 }
 
 func (c *cursor) left() uint64 { return uint64(c.file.Size() - c.pos) }

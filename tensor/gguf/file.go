@@ -23,8 +23,9 @@ var ErrClosed = mapped.ErrClosed
 // File is an open model: one file, or all parts of a split one. Its methods may
 // be called from several goroutines at once.
 type File struct {
-	parts  []*part
-	byName map[string]Tensor
+	parts   []*part
+	tensors []Tensor
+	byName  map[string]int
 }
 
 // Open opens the model at path. The first part of a split model
@@ -47,7 +48,7 @@ func Parse(name string, data []byte) (*File, error) {
 // load parses the first part and, with openPart, the others; on error it closes
 // what it opened.
 func load(m *mapped.File, openPart func(string) (*mapped.File, error)) (*File, error) {
-	f := &File{byName: map[string]Tensor{}}
+	f := &File{}
 	err := f.add(m)
 	if err == nil {
 		err = f.addSplits(openPart)
@@ -69,12 +70,17 @@ func (f *File) add(m *mapped.File) error {
 		return errors.Join(fmt.Errorf("gguf: %s: %w", m.Name(), err), m.Close())
 	}
 	f.parts = append(f.parts, p)
-	for _, t := range p.tensors {
-		if other, ok := f.byName[t.name]; ok {
-			return fmt.Errorf("gguf: %s: tensor %q is also in %s", m.Name(), t.name, other.file.Name())
-		}
-		f.byName[t.name] = t
+	if f.tensors == nil {
+		f.tensors, f.byName = p.tensors[:0], make(map[string]int, len(p.tensors))
 	}
+	for _, t := range p.tensors {
+		if i, ok := f.byName[t.name]; ok {
+			return fmt.Errorf("gguf: %s: tensor %q: got the name twice, also in %s", m.Name(), t.name, f.tensors[i].file.Name())
+		}
+		f.byName[t.name] = len(f.tensors)
+		f.tensors = append(f.tensors, t)
+	}
+	p.tensors = nil
 	return nil
 }
 
@@ -97,16 +103,14 @@ func (f *File) Version() int { return int(f.parts[0].version) }
 func (f *File) Parts() int { return len(f.parts) }
 
 // Len is the count of tensors.
-func (f *File) Len() int { return len(f.byName) }
+func (f *File) Len() int { return len(f.tensors) }
 
 // Tensors yields name and tensor in file order, part after part.
 func (f *File) Tensors() iter.Seq2[string, Tensor] {
 	return func(yield func(string, Tensor) bool) {
-		for _, p := range f.parts {
-			for _, t := range p.tensors {
-				if !yield(t.name, t) {
-					return
-				}
+		for _, t := range f.tensors {
+			if !yield(t.name, t) {
+				return
 			}
 		}
 	}
@@ -114,9 +118,9 @@ func (f *File) Tensors() iter.Seq2[string, Tensor] {
 
 // Tensor returns the tensor of that name, or an error that wraps [ErrNotFound].
 func (f *File) Tensor(name string) (Tensor, error) {
-	t, ok := f.byName[name]
+	i, ok := f.byName[name]
 	if !ok {
 		return Tensor{}, fmt.Errorf("gguf: %s: tensor %q: %w among %d tensors", f.Name(), name, ErrNotFound, f.Len())
 	}
-	return t, nil
+	return f.tensors[i], nil
 }

@@ -14,10 +14,12 @@ import (
 const (
 	maxKeys     = 1 << 16
 	maxTensors  = 1 << 17
-	maxKeyBytes = 65535 // the specification's limit
-	maxName     = 64    // the specification's limit
-	maxRank     = 4     // ggml's limit
-	maxDepth    = 4     // arrays inside arrays
+	leastInfo   = 24      // bytes of the shortest tensor description
+	maxKeyBytes = 65535   // the specification's limit
+	maxName     = 64      // the specification's limit
+	maxRank     = 4       // ggml's limit
+	maxDepth    = 4       // arrays inside arrays
+	maxWalk     = 1 << 24 // strings and inner arrays of one file: what must be walked one by one
 )
 
 // entry is one metadata pair: where its value lies in the file.
@@ -56,17 +58,11 @@ func parsePart(file *mapped.File) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[string]bool{}
-	for i := range nTensors {
-		t, err := p.info(c, align)
-		if err != nil {
+	p.tensors = make([]Tensor, nTensors)
+	for i := range p.tensors {
+		if err := p.tensors[i].describe(c, align); err != nil {
 			return nil, fmt.Errorf("tensor %d of %d: %w", i+1, nTensors, err)
 		}
-		if names[t.name] {
-			return nil, fmt.Errorf("tensor %d of %d: got the name %q twice", i+1, nTensors, t.name)
-		}
-		names[t.name] = true
-		p.tensors = append(p.tensors, t)
 	}
 	return p, p.place(c.pos, align)
 }
@@ -94,8 +90,8 @@ func (p *part) header(c *cursor) (nTensors, nKeys uint64, err error) {
 	if nKeys, err = c.uint64(); err != nil {
 		return 0, 0, fmt.Errorf("metadata count: %w", err)
 	}
-	if nTensors > maxTensors {
-		return 0, 0, fmt.Errorf("tensor count: got %d, want at most %d", nTensors, maxTensors)
+	if most := min(maxTensors, c.left()/leastInfo); nTensors > most {
+		return 0, 0, fmt.Errorf("tensor count: got %d, want at most %d", nTensors, most)
 	}
 	if nKeys > maxKeys {
 		return 0, 0, fmt.Errorf("metadata count: got %d, want at most %d", nKeys, maxKeys)
@@ -184,6 +180,9 @@ func skipElements(c *cursor, k Kind, n uint64, depth int) error {
 	if size := kinds[k].size; size > 0 {
 		return c.skip(n * size) // n is at most left/size, or 1
 	}
+	if c.walked += n; c.walked > maxWalk {
+		return fmt.Errorf("got more than %d strings and inner arrays", maxWalk)
+	}
 	for i := range n {
 		if k == KindString {
 			size, err := c.uint64()
@@ -230,14 +229,13 @@ func (p *part) alignment() (uint64, error) {
 	return uint64(a), nil
 }
 
-// info reads the description of one tensor; its offset is still relative.
-func (p *part) info(c *cursor, align uint64) (Tensor, error) {
-	t := Tensor{file: p.file}
-	var err error
+// describe reads the description of one tensor; its offset is still relative.
+func (t *Tensor) describe(c *cursor, align uint64) (err error) {
+	t.file = c.file
 	if t.name, err = c.text("name", maxName); err != nil {
-		return t, err
+		return err
 	}
-	fail := func(err error) (Tensor, error) { return t, fmt.Errorf("%q: %w", t.name, err) }
+	fail := func(err error) error { return fmt.Errorf("%q: %w", t.name, err) }
 	rank, err := c.uint32()
 	if err != nil {
 		return fail(err)
@@ -270,7 +268,7 @@ func (p *part) info(c *cursor, align uint64) (Tensor, error) {
 		return fail(fmt.Errorf("got offset %d, which is beyond any file", off))
 	}
 	t.off = int64(off)
-	return t, t.measure(dims[:rank])
+	return t.measure(dims[:rank])
 }
 
 // measure computes shape, length and size from the file's dimensions, the first
@@ -283,15 +281,15 @@ func (t *Tensor) measure(dims []uint64) error {
 	if row%uint64(t.typ.BlockLen()) != 0 {
 		return fmt.Errorf("%q: got rows of %d numbers, want a multiple of %d, the block of %s", t.name, row, t.typ.BlockLen(), t.typ)
 	}
-	for _, d := range dims {
+	t.rank = len(dims)
+	for i, d := range dims {
 		hi, lo := bits.Mul64(n, d)
 		if hi != 0 || lo > math.MaxInt || d > math.MaxInt {
 			return fmt.Errorf("%q: got dimensions %d, whose product is too large", t.name, dims)
 		}
 		n = lo
-		t.shape = append(t.shape, int(d))
+		t.shape[len(dims)-1-i] = int(d)
 	}
-	slices.Reverse(t.shape)
 	size, ok := t.typ.rowBytes(n)
 	if !ok {
 		return fmt.Errorf("%q: got dimensions %d, whose size in bytes is too large", t.name, dims)

@@ -13,7 +13,8 @@ type Tensor struct {
 	file  *mapped.File
 	name  string
 	typ   Type
-	shape []int
+	shape [maxRank]int
+	rank  int
 	n     int // numbers
 	row   int // numbers of a row
 	off   int64
@@ -29,7 +30,7 @@ func (t Tensor) Type() Type { return t.typ }
 // Shape lists the dimensions, outermost first as in Go and PyTorch; the file
 // lists them the other way round. The last one is the length of a row. A linear
 // layer is (out, in).
-func (t Tensor) Shape() []int { return slices.Clone(t.shape) }
+func (t Tensor) Shape() []int { return slices.Clone(t.shape[:t.rank]) }
 
 // Len is the count of numbers.
 func (t Tensor) Len() int { return t.n }

@@ -15,6 +15,7 @@ const (
 	maxHeader  = 100_000_000
 	maxEntries = 1 << 17 // tensors and metadata together
 	maxRank    = 64
+	leastEntry = 49 // bytes of the shortest tensor description
 )
 
 const metadataKey = "__metadata__"
@@ -65,6 +66,7 @@ func guess(lead []byte) string {
 
 func (f *File) header(raw []byte) error {
 	s := &scanner{b: raw}
+	f.tensors = make([]Tensor, 0, min(maxEntries, len(raw)/leastEntry))
 	sawMetadata := false
 	err := s.object(func(name string) error {
 		if len(f.tensors)+len(f.metadata) >= maxEntries {
@@ -116,30 +118,32 @@ func (f *File) readMetadata(s *scanner) error {
 	})
 }
 
+var entryFields = [...]string{"dtype", "shape", "data_offsets"}
+
 // readEntry reads one tensor's object; its offsets are still relative.
 func readEntry(s *scanner, name string) (Tensor, error) {
 	t := Tensor{name: name}
 	var shape, offsets []uint64
-	seen := map[string]bool{}
+	var seen [len(entryFields)]bool
 	err := s.object(func(field string) (err error) {
-		known := field == "dtype" || field == "shape" || field == "data_offsets"
-		if !known {
+		i := slices.Index(entryFields[:], field)
+		if i < 0 {
 			return s.skip()
 		}
-		if seen[field] {
+		if seen[i] {
 			return fmt.Errorf("got %s twice", field)
 		}
-		seen[field] = true
-		switch field {
-		case "dtype":
+		seen[i] = true
+		switch i {
+		case 0:
 			var dtype string
 			if dtype, err = s.text(); err == nil {
 				t.dtype, err = ParseDtype(dtype)
 			}
-		case "shape":
-			shape, err = wholes(s, maxRank)
+		case 1:
+			shape, err = wholes(s, s.dims[:0])
 		default:
-			offsets, err = wholes(s, 2)
+			offsets, err = wholes(s, s.ends[:0])
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", field, err)
@@ -149,8 +153,8 @@ func readEntry(s *scanner, name string) (Tensor, error) {
 	if err != nil {
 		return t, err
 	}
-	for _, field := range []string{"dtype", "shape", "data_offsets"} {
-		if !seen[field] {
+	for i, field := range entryFields {
+		if !seen[i] {
 			return t, fmt.Errorf("got no %s", field)
 		}
 	}
@@ -160,12 +164,11 @@ func readEntry(s *scanner, name string) (Tensor, error) {
 	return t, t.measure(shape, offsets[0], offsets[1])
 }
 
-// wholes reads an array of at most limit whole numbers.
-func wholes(s *scanner, limit int) ([]uint64, error) {
-	var v []uint64
+// wholes appends an array of whole numbers to v, as many as fit.
+func wholes(s *scanner, v []uint64) ([]uint64, error) {
 	err := s.array(func() error {
-		if len(v) == limit {
-			return fmt.Errorf("got more than %d numbers", limit)
+		if len(v) == cap(v) {
+			return fmt.Errorf("got more than %d numbers", cap(v))
 		}
 		n, err := s.whole()
 		v = append(v, n)

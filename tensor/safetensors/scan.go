@@ -19,6 +19,10 @@ type scanner struct {
 	b     []byte
 	i     int
 	depth int
+
+	// Room for the numbers of one entry: a header may hold many entries.
+	dims [maxRank]uint64
+	ends [2]uint64
 }
 
 var errEnd = errors.New("unexpected end of JSON")

@@ -29,7 +29,7 @@ type place struct {
 	written bool
 }
 
-// size checks one description and returns its count of elements and bytes.
+// measure checks one description and returns its count of elements and bytes.
 func (i Info) measure() (n, size int64, err error) {
 	switch {
 	case i.Name == metadataKey:

@@ -47,6 +47,7 @@ type value struct {
 	node *Node
 	buf  int
 	axis int // index of its dynamic leading axis, or -1
+	size int // elements at full capacity; asking the node would allocate
 }
 
 // buffer is a piece of memory with one lifetime.
@@ -217,13 +218,14 @@ func (c *compiler) translate() {
 }
 
 func (c *compiler) newValue(n *Node, external bool) int {
-	size := (elements(n.Shape())*int(n.Dtype().Size()) + alignment - 1) &^ (alignment - 1)
+	elems := elements(n.Shape())
+	size := (elems*int(n.Dtype().Size()) + alignment - 1) &^ (alignment - 1)
 	c.buffers = append(c.buffers, buffer{size: size, def: -1, end: -1, external: external, pinned: c.pinned[n]})
 	ax, ok := c.axisOf[n]
 	if !ok {
 		ax = -1
 	}
-	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: ax})
+	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: ax, size: elems})
 	c.byNode[n] = len(c.values) - 1
 	return len(c.values) - 1
 }
@@ -298,7 +300,7 @@ func (c *compiler) checkAccumulator(n *Node, p *Param) {
 func (c *compiler) addAccumulation(n *Node, p *Param) {
 	c.checkAccumulator(n, p)
 	c.buffers = append(c.buffers, buffer{size: p.Len() * int(n.Dtype().Size()), def: -1, end: -1, external: true, memory: p.accumulator()})
-	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: -1})
+	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: -1, size: p.Len()})
 	c.ins = append(c.ins, instruction{name: "accumulate " + p.Name(), kernel: accumulateKernel(n.Dtype()), node: n, scratch: -1,
 		in: []int{c.byNode[n]}, out: []int{len(c.values) - 1}, inPlace: []int{-1}, acc: []bool{true}})
 }

@@ -186,3 +186,19 @@ func (p *Param) Convert(dt Dtype) (*Param, error) {
 func bits[T BF16 | F16](s []T) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
 }
+
+// Set overwrites the values with v, rounded to the storage type (to nearest
+// even). It panics when the lengths differ. Memory that was mapped from a file
+// is replaced by memory of p's own, so graphs that were built before must be
+// built again.
+func (p *Param) Set(v []float64) {
+	q, err := NewParam(p.name, v, p.shape...)
+	if err == nil {
+		q, err = q.Convert(p.dtype)
+	}
+	if err != nil {
+		panic(err)
+	}
+	p.value, p.f32, p.f64, p.half = q.value, q.f32, q.f64, q.half
+	p.Changed()
+}

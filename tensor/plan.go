@@ -63,7 +63,7 @@ func (c *compiler) mergeInPlace() {
 // candidates lists the operands whose memory output k may take: for a sum,
 // which is symmetric, either.
 func (c *compiler) candidates(in *instruction, k int) []int {
-	if in.name == "Add" && len(in.in) == 2 {
+	if in.name == "add" && len(in.in) == 2 {
 		return []int{in.inPlace[k], 1 - in.inPlace[k]}
 	}
 	return []int{in.inPlace[k]}

@@ -40,6 +40,7 @@ var _ gorgonia.VM = (*Program)(nil)
 type boundInput struct {
 	node  *Node
 	axis  int
+	size  int  // elements at full capacity
 	bound bool // by Bind; otherwise the node's Gorgonia value counts
 	ptr   unsafe.Pointer
 	len   int
@@ -89,7 +90,7 @@ func (p *Program) watch(v int, view *View) {
 	if !ok {
 		at = len(p.inputs)
 		p.inputOf[n] = at
-		p.inputs = append(p.inputs, boundInput{node: n, axis: p.values[v].axis})
+		p.inputs = append(p.inputs, boundInput{node: n, axis: p.values[v].axis, size: p.values[v].size})
 	}
 	p.inputs[at].views = append(p.inputs[at].views, view)
 }
@@ -170,8 +171,8 @@ func Bind[T Element](p *Program, n *Node, data []T) error {
 		return fmt.Errorf("tensor: input %s: got %v, want %v", n.Name(), dt, n.Dtype())
 	}
 	b := &p.inputs[at]
-	if b.axis < 0 && len(data) != elements(n.Shape()) {
-		return fmt.Errorf("tensor: input %s: got %d elements, want %d", n.Name(), len(data), elements(n.Shape()))
+	if b.axis < 0 && len(data) != b.size {
+		return fmt.Errorf("tensor: input %s: got %d elements, want %d", n.Name(), len(data), b.size)
 	}
 	b.bound, b.len = true, len(data)
 	b.set(unsafe.Pointer(unsafe.SliceData(data)))
@@ -249,12 +250,11 @@ func (p *Program) resolve() error {
 }
 
 func (p *Program) liveElements(b *boundInput) int {
-	n := elements(b.node.Shape())
 	if b.axis < 0 {
-		return n
+		return b.size
 	}
 	a := &p.axes[b.axis]
-	return n / a.capacity * a.live
+	return b.size / a.capacity * a.live
 }
 
 func (p *Program) resize() {
@@ -276,7 +276,7 @@ func (p *Program) resizeView(view *View, v int) {
 	}
 	a := &p.axes[p.values[v].axis]
 	view.Shape[0] = a.live
-	view.Len = elements(p.values[v].node.Shape()) / a.capacity * a.live
+	view.Len = p.values[v].size / a.capacity * a.live
 }
 
 // Values is the memory of an output of the program after a run: live rows only,
@@ -294,7 +294,7 @@ func Values[T Element](p *Program, n *Node) ([]T, error) {
 	if b.external {
 		return nil, fmt.Errorf("tensor: %v is an input", n)
 	}
-	size := elements(n.Shape())
+	size := p.values[v].size
 	if ax := p.values[v].axis; ax >= 0 {
 		size = size / p.axes[ax].capacity * p.axes[ax].live
 	}

@@ -1,0 +1,90 @@
+package model
+
+import (
+	"iter"
+
+	"github.com/posttrain/posttrain/model/nn"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Block is one layer of a decoder: it maps the residual stream (N,D) to (N,D).
+type Block interface {
+	Forward(in *nn.Inputs, x *tensor.Node, layer int) *tensor.Node
+}
+
+// Decoder is the shape all supported families share: embedding, blocks, final
+// norm, head. A family fills it with its own blocks; Decoder then implements
+// Model.
+type Decoder struct {
+	config     *Config
+	embed      *tensor.Param
+	embedScale float64
+	blocks     []Block
+	norm       *nn.RMSNorm
+	head       *tensor.Param
+	params     []*tensor.Param
+	linears    []*nn.Linear
+}
+
+var _ Model = (*Decoder)(nil)
+
+// NewDecoder assembles a decoder from blocks that were made with l, loads the
+// embedding, final norm and head under their usual names, and reports everything
+// that was missing or wrong. Norm offsets follow c.NormOffset.
+func NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error) {
+	d := &Decoder{config: c, blocks: blocks, embedScale: c.EmbedScale}
+	d.embed = l.Matrix("model.embed_tokens.weight", c.VocabSize, c.HiddenSize)
+	d.norm = l.RMSNorm("model.norm", c.HiddenSize)
+	d.head = d.embed
+	if !c.TieWordEmbeddings {
+		d.head = l.Matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
+	}
+	if err := l.Err(); err != nil {
+		return nil, err
+	}
+	d.params, d.linears = l.params, l.linears
+	return d, nil
+}
+
+// Config is the model's configuration.
+func (d *Decoder) Config() *Config { return d.config }
+
+// Head is the output matrix (V,D).
+func (d *Decoder) Head() *tensor.Param { return d.head }
+
+// Params lists the parameters by name, in loading order.
+func (d *Decoder) Params() iter.Seq2[string, *tensor.Param] {
+	return func(yield func(string, *tensor.Param) bool) {
+		for _, p := range d.params {
+			if !yield(p.Name(), p) {
+				return
+			}
+		}
+	}
+}
+
+// Linears lists the linear layers by module path, in loading order.
+func (d *Decoder) Linears() iter.Seq2[string, *nn.Linear] {
+	return func(yield func(string, *nn.Linear) bool) {
+		for _, l := range d.linears {
+			if !yield(l.Path, l) {
+				return
+			}
+		}
+	}
+}
+
+// Hidden builds the forward pass up to the final norm.
+func (d *Decoder) Hidden(g *tensor.Graph, in *Inputs) *tensor.Node {
+	x := tensor.Embedding(d.embed.Node(g), in.Tokens, d.embedScale)
+	if in.OnEmbedding != nil {
+		x = in.OnEmbedding(x)
+	}
+	for i, b := range d.blocks {
+		x = b.Forward(in, x, i)
+		if in.OnLayer != nil {
+			in.OnLayer(x)
+		}
+	}
+	return d.norm.Forward(x)
+}

@@ -1,0 +1,24 @@
+package llama
+
+import (
+	"fmt"
+
+	"github.com/posttrain/posttrain/model"
+)
+
+// New builds a model from its configuration and weights. attention_bias adds a
+// bias to all four projections, as in transformers.
+func New(c *model.Config, l *model.Loader) (model.Model, error) {
+	blocks := make([]model.Block, c.NumHiddenLayers)
+	bias := model.Biases{QKV: c.AttentionBias, O: c.AttentionBias}
+	for i := range blocks {
+		path := fmt.Sprintf("model.layers.%d", i)
+		blocks[i] = &model.PreNorm{
+			AttnNorm: l.RMSNorm(path+".input_layernorm", c.HiddenSize),
+			Attn:     l.LoadAttention(path+".self_attn", i, bias),
+			MLPNorm:  l.RMSNorm(path+".post_attention_layernorm", c.HiddenSize),
+			MLP:      l.LoadGatedMLP(path + ".mlp"),
+		}
+	}
+	return model.NewDecoder(c, l, blocks)
+}

@@ -1,0 +1,163 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/posttrain/posttrain/model/nn"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Errors that loading wraps.
+var (
+	// ErrMissingWeight says that the checkpoint lacks a parameter.
+	ErrMissingWeight = errors.New("model: weight is missing")
+	// ErrBadWeight says that a parameter has the wrong shape or holds a NaN or an
+	// infinity.
+	ErrBadWeight = errors.New("model: weight is wrong")
+)
+
+// Source is where weights come from: a checkpoint under Hugging Face names.
+type Source interface {
+	// Names lists the tensors that the source holds.
+	Names() []string
+	// Param reads one tensor, in its storage type where that is float32,
+	// bfloat16 or float16, else as float32.
+	Param(name string) (*tensor.Param, error)
+}
+
+// LoadOptions control how weights are kept in memory.
+type LoadOptions struct {
+	// Weights is the storage type of matrices. The zero value keeps what the file
+	// has. Vectors (norms, biases) are float32 unless Weights is Float64.
+	Weights tensor.Dtype
+	// SkipFiniteCheck leaves out the scan for NaN and infinities, which reads
+	// every weight once.
+	SkipFiniteCheck bool
+}
+
+// Loader hands a family its parameters and collects what is wrong with them, so
+// that one error reports everything.
+type Loader struct {
+	src     Source
+	config  *Config
+	opt     LoadOptions
+	have    map[string]bool
+	params  []*tensor.Param
+	linears []*nn.Linear
+	errs    []error
+}
+
+// NewLoader returns a loader of the parameters of a model with configuration c.
+func NewLoader(c *Config, src Source, o LoadOptions) *Loader {
+	l := &Loader{src: src, config: c, opt: o, have: map[string]bool{}}
+	for _, n := range src.Names() {
+		l.have[n] = true
+	}
+	return l
+}
+
+// Has says whether the checkpoint holds a tensor.
+func (l *Loader) Has(name string) bool { return l.have[name] }
+
+// Matrix loads a weight matrix of the given shape.
+func (l *Loader) Matrix(name string, rows, cols int) *tensor.Param {
+	return l.load(name, l.opt.Weights, rows, cols)
+}
+
+// Vector loads a vector of n elements.
+func (l *Loader) Vector(name string, n int) *tensor.Param {
+	dt := tensor.Float32
+	if l.opt.Weights == tensor.Float64 {
+		dt = tensor.Float64
+	}
+	return l.load(name, dt, n)
+}
+
+// RMSNorm loads the norm at a module path, with the configuration's ε and offset.
+func (l *Loader) RMSNorm(path string, n int) *nn.RMSNorm {
+	return &nn.RMSNorm{Weight: l.Vector(path+".weight", n), Eps: l.config.RMSNormEps, Offset: l.config.NormOffset}
+}
+
+// Linear loads the linear layer at a module path. The bias is required when the
+// configuration says so, and must be absent otherwise.
+func (l *Loader) Linear(path string, in, out int, bias bool) *nn.Linear {
+	lin := &nn.Linear{Path: path, Weight: l.Matrix(path+".weight", out, in)}
+	switch {
+	case bias:
+		lin.Bias = l.Vector(path+".bias", out)
+	case l.have[path+".bias"]:
+		l.errs = append(l.errs, fmt.Errorf("%w: %s.bias is in the checkpoint but the configuration has no bias there", ErrBadWeight, path))
+	}
+	l.linears = append(l.linears, lin)
+	return lin
+}
+
+// Err reports everything that went wrong so far, or nil.
+func (l *Loader) Err() error { return errors.Join(l.errs...) }
+
+// load reads one parameter; on failure it returns a stand-in, because the caller
+// goes on to collect more errors and drops the result.
+func (l *Loader) load(name string, dt tensor.Dtype, shape ...int) *tensor.Param {
+	p, err := l.read(name, dt, shape)
+	if err != nil {
+		l.errs = append(l.errs, err)
+		stand, _ := tensor.NewParam(name, []float32{0}, 1)
+		return stand
+	}
+	l.params = append(l.params, p)
+	return p
+}
+
+func (l *Loader) read(name string, dt tensor.Dtype, shape []int) (*tensor.Param, error) {
+	if !l.have[name] {
+		return nil, fmt.Errorf("%w: %s, want shape %v", ErrMissingWeight, name, shape)
+	}
+	p, err := l.src.Param(name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(p.Shape(), shape) {
+		return nil, fmt.Errorf("%w: %s has shape %v, want %v", ErrBadWeight, name, p.Shape(), shape)
+	}
+	if !l.opt.SkipFiniteCheck {
+		if at := firstNotFinite(p); at >= 0 {
+			return nil, fmt.Errorf("%w: %s holds a NaN or an infinity at element %d", ErrBadWeight, name, at)
+		}
+	}
+	if dt != (tensor.Dtype{}) && p.Dtype() != dt {
+		return p.Convert(dt)
+	}
+	return p, nil
+}
+
+// firstNotFinite is the index of the first NaN or infinity of p, or -1.
+func firstNotFinite(p *tensor.Param) int {
+	switch {
+	case p.Data() != nil:
+		for i, x := range p.Data() {
+			if math.Float32bits(x)&0x7f800000 == 0x7f800000 {
+				return i
+			}
+		}
+	case p.Data64() != nil:
+		for i, x := range p.Data64() {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return i
+			}
+		}
+	default:
+		exponent := uint16(0x7f80)
+		if p.Dtype() == tensor.Float16 {
+			exponent = 0x7c00
+		}
+		for i, x := range p.Data16() {
+			if x&exponent == exponent {
+				return i
+			}
+		}
+	}
+	return -1
+}

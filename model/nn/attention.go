@@ -1,0 +1,39 @@
+package nn
+
+import "github.com/posttrain/posttrain/tensor"
+
+// Attention is causal self-attention with grouped keys and values and rotary
+// positions.
+//
+// Vaswani et al. 2017, arXiv:1706.03762, eq. 1; Ainslie et al. 2023 (grouped
+// queries), arXiv:2305.13245; Su et al. 2021 (RoPE), arXiv:2104.09864.
+type Attention struct {
+	Q, K, V, O   *Linear
+	QNorm, KNorm *RMSNorm // per head, before the rotation; nil for none
+	RoPE         tensor.RoPEOptions
+	Core         tensor.AttentionOptions
+}
+
+// Forward maps x (N,D) to (N,D). With a cache it writes the keys and values of
+// the batch into the cache of the given layer and attends to what is there.
+func (a *Attention) Forward(in *Inputs, x *tensor.Node, layer int) *tensor.Node {
+	q, k, v := a.Q.Forward(in, x), a.K.Forward(in, x), a.V.Forward(in, x)
+	if a.QNorm != nil {
+		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
+	}
+	q, k = a.rotate(in, q), a.rotate(in, k)
+	if in.KV != nil {
+		kv := in.KV[layer]
+		return a.O.Forward(in, tensor.CachedAttention(q, k, v, kv.K, kv.V, in.Slots, in.Positions, a.Core))
+	}
+	seg := tensor.Segments{Ends: in.Ends, Prefix: in.Prefix, Positions: in.Positions}
+	return a.O.Forward(in, tensor.Attention(q, k, v, seg, a.Core))
+}
+
+func (a *Attention) rotate(in *Inputs, x *tensor.Node) *tensor.Node {
+	o := a.RoPE
+	if o.LengthFreqs != nil {
+		o.Ends = in.Ends
+	}
+	return tensor.RoPE(x, in.Positions, o)
+}

@@ -1,0 +1,208 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Cursor is a place between two optimizer steps.
+type Cursor struct {
+	Epoch    int `json:"epoch"`    // epochs finished
+	Position int `json:"position"` // examples of the next one that were used
+}
+
+// Batcher walks over a [Dataset], epoch after epoch, each in an order of its
+// own that depends on the seed alone ([Permutation]), and forms optimizer steps.
+// Inside a step it packs the examples best-fit into micro-batches (see
+// [Packer]), so that TokensPerMicro and MaxSegments change the work's layout but
+// never which examples a step holds. A step never spans two epochs.
+//
+// It implements [StepSource] and is not safe for concurrent use.
+type Batcher struct {
+	set    *Dataset
+	opts   BatchOptions
+	cursor Cursor
+
+	order   []int32 // of the epoch ordered
+	ordered int     // -1 = none yet
+	packer  Packer
+	lengths []int // of the step's examples
+}
+
+// NewBatcher returns a Batcher at the start of the first epoch. It refuses
+// datasets that are empty, and those with examples that do not fit a micro-batch
+// or have no target.
+func NewBatcher(set *Dataset, opts BatchOptions) (*Batcher, error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if set == nil || set.Len() == 0 {
+		return nil, errors.New("data: NewBatcher: got an empty dataset, want at least one example")
+	}
+	longest := 0
+	for i := range set.Len() {
+		longest = max(longest, set.Length(i))
+	}
+	opts = opts.withDefaults(longest)
+	if err := fits(set, opts); err != nil {
+		return nil, err
+	}
+	return &Batcher{set: set, opts: opts, ordered: -1}, nil
+}
+
+// fits checks the dataset against complete options.
+func fits(set *Dataset, opts BatchOptions) error {
+	var errs []error
+	for i := range set.Len() {
+		e := set.Example(i)
+		if len(e.IDs) > opts.TokensPerMicro {
+			errs = append(errs, fmt.Errorf("data: %v: got an example of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", e.At, len(e.IDs), opts.TokensPerMicro))
+		}
+		if e.Targets() == 0 {
+			errs = append(errs, fmt.Errorf("data: %v: got an example of %d tokens and no target, want at least one: %w", e.At, len(e.IDs), ErrNoTargets))
+		}
+		if len(errs) == maxFaults {
+			break
+		}
+	}
+	if opts.DropShort && (set.Tokens() < opts.TokensPerStep || set.Len() < opts.ExamplesPerStep) {
+		errs = append(errs, fmt.Errorf("data: BatchOptions.DropShort: got %d examples of %d tokens in all, want enough for one step of %d",
+			set.Len(), set.Tokens(), max(opts.TokensPerStep, opts.ExamplesPerStep)))
+	}
+	return errors.Join(errs...)
+}
+
+// maxFaults bounds the examples that one error lists.
+const maxFaults = 10
+
+// Options returns the options with all defaults filled in.
+func (b *Batcher) Options() BatchOptions { return b.opts }
+
+// Cursor returns the place before the next step.
+func (b *Batcher) Cursor() Cursor { return b.cursor }
+
+// Seek moves to a cursor that Cursor returned, of this Batcher or of one with
+// the same dataset and options: it goes on as that one would have.
+func (b *Batcher) Seek(c Cursor) error {
+	if c.Epoch < 0 || c.Position < 0 || c.Position >= b.set.Len() {
+		return fmt.Errorf("data: Seek: got %+v, want an epoch from 0 on and a position below the dataset's %d examples", c, b.set.Len())
+	}
+	if b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
+		return fmt.Errorf("data: Seek: got %+v, want a place within %d epochs", c, b.opts.Epochs)
+	}
+	b.cursor = c
+	return nil
+}
+
+// Steps returns the number of steps in the first epochs epochs. Their number
+// can differ between epochs, as other examples come together.
+func (b *Batcher) Steps(epochs int) int {
+	steps := 0
+	for epoch := range epochs {
+		b.arrange(epoch)
+		for at := 0; at < len(b.order); steps++ {
+			n, full := b.span(at)
+			if !full && b.opts.DropShort {
+				break
+			}
+			at += n
+		}
+	}
+	return steps
+}
+
+// Next fills step with the next optimizer step; see [StepSource].
+func (b *Batcher) Next(step *Step) error {
+	for {
+		if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
+			return io.EOF
+		}
+		b.arrange(b.cursor.Epoch)
+		at := b.cursor.Position
+		n, full := b.span(at)
+		b.advance(n)
+		if full || !b.opts.DropShort {
+			b.fill(step, b.order[at:at+n])
+			return nil
+		}
+	}
+}
+
+// arrange makes order that of the epoch.
+func (b *Batcher) arrange(epoch int) {
+	if b.ordered == epoch {
+		return
+	}
+	if !b.opts.Sequential {
+		b.order = Permutation(b.order, b.set.Len(), b.opts.Seed, uint64(epoch))
+	} else if b.ordered < 0 {
+		b.order = make([]int32, b.set.Len())
+		for i := range b.order {
+			b.order[i] = int32(i)
+		}
+	}
+	b.ordered = epoch
+}
+
+// span returns how many examples from position at on make a step, and whether
+// the step is full: ended by its budget, not by the epoch.
+func (b *Batcher) span(at int) (n int, full bool) {
+	left := len(b.order) - at
+	if want := b.opts.ExamplesPerStep; want > 0 {
+		return min(want, left), left >= want
+	}
+	tokens := 0
+	for n < left {
+		length := b.set.Length(int(b.order[at+n]))
+		if n > 0 && tokens+length > b.opts.TokensPerStep {
+			return n, true
+		}
+		tokens += length
+		n++
+	}
+	return n, tokens >= b.opts.TokensPerStep
+}
+
+// advance moves the cursor over n examples.
+func (b *Batcher) advance(n int) {
+	b.cursor.Position += n
+	if b.cursor.Position == b.set.Len() {
+		b.cursor = Cursor{Epoch: b.cursor.Epoch + 1}
+	}
+}
+
+// fill packs the examples into the step's micro-batches.
+func (b *Batcher) fill(step *Step, examples []int32) {
+	b.lengths = b.lengths[:0]
+	for _, i := range examples {
+		b.lengths = append(b.lengths, b.set.Length(int(i)))
+	}
+	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, b.opts.MaxSegments)
+	b.resize(step, n)
+	step.Tokens, step.Targets = 0, 0
+	for _, item := range b.packer.items { // longest first
+		k := indexOf(item)
+		i := examples[k]
+		step.Micro[bins[k]].Add(b.set.Example(int(i)), i)
+	}
+	for i := range step.Micro {
+		step.Tokens += len(step.Micro[i].Tokens)
+		step.Targets += float64(len(step.Micro[i].Targets))
+	}
+	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(b.set.Len())
+}
+
+// resize makes n empty micro-batches and keeps the memory of all there were.
+func (b *Batcher) resize(step *Step, n int) {
+	step.Micro = step.Micro[:cap(step.Micro)]
+	for len(step.Micro) < n {
+		step.Micro = append(step.Micro, Packed{})
+		step.Micro = step.Micro[:cap(step.Micro)]
+	}
+	step.Micro = step.Micro[:n]
+	for i := range step.Micro {
+		step.Micro[i].Reset()
+		step.Micro[i].reserve(b.opts.TokensPerMicro, b.opts.MaxSegments)
+	}
+}

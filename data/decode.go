@@ -1,0 +1,157 @@
+package data
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// decoder turns the JSON text of one row into a Row.
+type decoder struct {
+	opts  ReadOptions
+	shape Shape // of the file: of its first row when 0
+	first int   // line that fixed the shape, 0 = the options did
+}
+
+// rowReader looks into one row; the first fault sticks.
+type rowReader struct {
+	at   Place
+	opts ReadOptions
+	cols object
+	err  *Error
+}
+
+func (r *rowReader) fail(column, got, want string) {
+	if r.err == nil {
+		r.err = &Error{At: r.at, Column: column, Got: got, Want: want}
+	}
+}
+
+// row decodes one object.
+func (d *decoder) row(raw []byte, at Place) (Row, error) {
+	if err := checkText(raw); err != nil {
+		return Row{}, &Error{At: at, Got: err.Error(), Want: "a row in valid UTF-8"}
+	}
+	cols, err := parseObject(raw, d.opts.MaxColumns)
+	if err != nil {
+		return Row{}, &Error{At: at, Got: err.Error(), Want: "one JSON object a row"}
+	}
+	shape, err := d.resolve(cols, at)
+	if err != nil {
+		return Row{}, err
+	}
+	r := &rowReader{at: at, opts: d.opts, cols: cols}
+	row := r.read(shape)
+	if r.err != nil {
+		return Row{}, r.err
+	}
+	return row, nil
+}
+
+// resolve finds the row's shape and holds it against the file's.
+func (d *decoder) resolve(cols object, at Place) (Shape, error) {
+	fits := shapesOf(cols)
+	got := "columns " + clip(strings.Join(cols.keys, ", "))
+	if d.shape == 0 {
+		switch len(fits) {
+		case 0:
+			return 0, &Error{At: at, Got: got, Want: "text; messages; prompt and completion; instruction and output; conversations; or question and answer"}
+		case 1:
+			d.shape, d.first = fits[0], at.Line
+		default:
+			return 0, &Error{At: at, Got: fmt.Sprintf("%s, which fit %v", got, fits), Want: "one shape (set ReadOptions.Shape)"}
+		}
+		return d.shape, nil
+	}
+	for _, s := range fits {
+		if s == d.shape {
+			return s, nil
+		}
+	}
+	want := d.shape.String()
+	if d.first > 0 {
+		want += fmt.Sprintf(" as in line %d", d.first)
+	}
+	if len(fits) == 1 {
+		got = fits[0].String()
+	}
+	return 0, &Error{At: at, Got: got, Want: want}
+}
+
+// shapesOf lists the shapes whose required columns are there.
+func shapesOf(o object) []Shape {
+	var fits []Shape
+	add := func(s Shape, ok bool) {
+		if ok {
+			fits = append(fits, s)
+		}
+	}
+	prompt, _ := o.get("prompt")
+	completion, _ := o.get("completion")
+	lists := kindOf(prompt) == "a list" || kindOf(completion) == "a list"
+	add(ShapeText, o.has("text"))
+	add(ShapeMessages, o.has("messages"))
+	add(ShapePromptCompletion, o.has("prompt", "completion") && !lists)
+	add(ShapeChatCompletion, o.has("prompt", "completion") && lists)
+	add(ShapeAlpaca, o.has("instruction", "output"))
+	add(ShapeShareGPT, o.has("conversations"))
+	add(ShapeGSM8K, o.has("question", "answer"))
+	return fits
+}
+
+// read fills a Row of the given shape.
+func (r *rowReader) read(shape Shape) Row {
+	row := Row{Shape: shape, At: r.at}
+	switch shape {
+	case ShapeText:
+		row.Text = r.text("text")
+	case ShapePromptCompletion:
+		row.Prompt, row.Completion = r.text("prompt"), r.text("completion")
+	case ShapeGSM8K:
+		row.Prompt, row.Completion = gsm8k(r.text("question"), r.text("answer"))
+	case ShapeAlpaca:
+		row.Prompt = alpaca(r.optional("system"), r.text("instruction"), r.optional("input"))
+		row.Completion = r.text("output")
+	case ShapeMessages:
+		row.Messages = r.messages("messages")
+	case ShapeChatCompletion:
+		row.PromptMessages, row.CompletionMessages = r.messages("prompt"), r.messages("completion")
+	case ShapeShareGPT:
+		row.Messages = r.messages("conversations")
+		if system := r.optional("system"); system != "" {
+			row.Messages = append([]Message{NewMessage("system", system)}, row.Messages...)
+		}
+	}
+	if shape.Conversational() {
+		row.Tools = r.tools()
+		row.TemplateArgs = r.object("chat_template_kwargs")
+	}
+	return row
+}
+
+// text returns a column that must be a string.
+func (r *rowReader) text(column string) string {
+	raw, _ := r.cols.get(column)
+	var s string
+	if kindOf(raw) != "a string" || json.Unmarshal(raw, &s) != nil {
+		r.fail(column, kindOf(raw), "a string")
+	}
+	return s
+}
+
+// optional returns a column that is a string, null or absent.
+func (r *rowReader) optional(column string) string {
+	if !r.cols.has(column) {
+		return ""
+	}
+	return r.text(column)
+}
+
+// object returns a column that is an object, null or absent.
+func (r *rowReader) object(column string) json.RawMessage {
+	raw, ok := r.cols.get(column)
+	if ok && kindOf(raw) != "an object" {
+		r.fail(column, kindOf(raw), "an object")
+	}
+	return raw
+}

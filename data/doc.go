@@ -1,0 +1,23 @@
+// Package data turns files of training rows into packed batches of tokens.
+//
+// The way of a row, one type a hop:
+//
+//	file → Row → Example → Dataset → Batcher → Step (micro-batches of type Packed)
+//
+// [Open] reads JSON arrays and JSON Lines, plain or compressed with gzip or
+// zstd, and yields a [Row] for each object. Column names are TRL's: text,
+// messages, prompt and completion; the Alpaca, ShareGPT and GSM8K shapes are
+// understood too. All rows of a file have one shape.
+//
+// [Prepare] renders, tokenises, masks and truncates rows as TRL's SFTTrainer
+// does and counts in a [Report] what it had to cut or drop. Loss masks come from
+// where a token stems from (prompt or completion, generation spans of the chat
+// template), never from its id.
+//
+// A [Batcher] walks over the prepared [Dataset] in a seeded order and fills a
+// [Step] for each optimizer step without allocating. Its [Cursor] is two
+// numbers: a batcher set to a cursor goes on as if it had never stopped.
+//
+// Limits: prepared examples stay in memory (about six bytes a token); images and
+// audio are refused; Parquet files are not read.
+package data

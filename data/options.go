@@ -1,0 +1,67 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ReadOptions bounds and steers [Open]. The zero value is the default.
+type ReadOptions struct {
+	// Shape demands this shape; 0 takes the first row's. Set it where the
+	// columns of a file fit several shapes.
+	Shape Shape
+	// Limit stops after so many rows; 0 reads all.
+	Limit int
+	// MaxRowBytes bounds one row's JSON text (default 8 MiB).
+	MaxRowBytes int
+	// MaxBytes bounds the file's size after decompression (default 64 GiB).
+	MaxBytes int64
+	// MaxRatio bounds decompressed to compressed bytes, checked once 64 MiB
+	// came out (default 1000; text compresses 3 to 30 times).
+	MaxRatio int64
+	// MaxColumns bounds the columns of a row and the keys of any object in it
+	// that is looked into (default 1024).
+	MaxColumns int
+	// MaxMessages bounds the messages of a conversation (default 65,536).
+	MaxMessages int
+	// MaxWindow bounds the memory a zstd frame may ask for (default 32 MiB;
+	// files made with zstd --long need more).
+	MaxWindow int64
+}
+
+// Validate reports every field that makes no sense.
+func (o ReadOptions) Validate() error {
+	var errs []error
+	for _, f := range []struct {
+		name string
+		got  int64
+	}{
+		{"Limit", int64(o.Limit)}, {"MaxRowBytes", int64(o.MaxRowBytes)}, {"MaxBytes", o.MaxBytes},
+		{"MaxRatio", o.MaxRatio}, {"MaxColumns", int64(o.MaxColumns)}, {"MaxMessages", int64(o.MaxMessages)},
+		{"MaxWindow", o.MaxWindow},
+	} {
+		if f.got < 0 {
+			errs = append(errs, fmt.Errorf("data: ReadOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
+		}
+	}
+	if o.Shape > ShapeGSM8K {
+		errs = append(errs, fmt.Errorf("data: ReadOptions.Shape: got %v, want a shape of this package or 0", o.Shape))
+	}
+	return errors.Join(errs...)
+}
+
+func (o ReadOptions) withDefaults() ReadOptions {
+	setDefault(&o.MaxRowBytes, 8<<20)
+	setDefault(&o.MaxBytes, 64<<30)
+	setDefault(&o.MaxRatio, 1000)
+	setDefault(&o.MaxColumns, 1024)
+	setDefault(&o.MaxMessages, 1<<16)
+	setDefault(&o.MaxWindow, 32<<20)
+	return o
+}
+
+func setDefault[T int | int64](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}

@@ -1,0 +1,112 @@
+package data
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+)
+
+// Open returns the rows of a file as a Source: a JSON array or JSON Lines
+// (found out from the content, not the name), plain, gzip or zstd (by content
+// too). The file is opened anew for each walk, read as a stream, and closed at
+// its end; nothing is opened before the first one. Memory: a few times
+// MaxRowBytes at most.
+//
+// A byte order mark and blank lines are skipped. Everything else that is not a
+// row of the file's shape is an [Error] with file and line: bad JSON, invalid
+// UTF-8, lone surrogates, duplicate keys, wrong types, other columns than the
+// first row's, rows and files over the limits, a file without rows.
+func Open(path string, opts ReadOptions) (Source[Row], error) {
+	return OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+}
+
+// OpenFS is [Open] for a file of any file system. Errors call it label; ""
+// means name.
+func OpenFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[Row], error) {
+	if err := opts.Validate(); err != nil {
+		return nil, err
+	}
+	if label == "" {
+		label = name
+	}
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("data: %s: %w", label, err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("data: %s: got a folder, want a JSON or JSON Lines file", label)
+	}
+	open := func() (io.ReadCloser, error) { return fsys.Open(name) }
+	return Limit[Row](&file{label: label, open: open, opts: opts.withDefaults()}, opts.Limit), nil
+}
+
+// Read returns the rows of one stream; label stands for the file in errors. It
+// is [Open] for text at hand, but can be walked only once.
+func Read(r io.Reader, label string, opts ReadOptions) iter.Seq2[Row, error] {
+	if err := opts.Validate(); err != nil {
+		return func(yield func(Row, error) bool) { yield(Row{}, err) }
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
+	return Limit[Row](&file{label: label, open: open, opts: opts.withDefaults()}, opts.Limit).All()
+}
+
+// file is the Source behind Open.
+type file struct {
+	label string
+	open  func() (io.ReadCloser, error)
+	opts  ReadOptions
+}
+
+// All walks over the file once.
+func (f *file) All() iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		stream, err := f.open()
+		if err != nil {
+			yield(Row{}, fmt.Errorf("data: %s: %w", f.label, err))
+			return
+		}
+		defer stream.Close()
+		if err := f.walk(stream, yield); err != nil && !errors.Is(err, errStopped) {
+			yield(Row{}, err)
+		}
+	}
+}
+
+// errStopped ends a walk whose consumer has seen enough.
+var errStopped = errors.New("stopped")
+
+func (f *file) walk(stream io.Reader, yield func(Row, error) bool) error {
+	plain, closePlain, err := decompress(stream, f.label, f.opts)
+	if err != nil {
+		return err
+	}
+	defer closePlain()
+	split := newSplitter(plain, f.label, f.opts.MaxRowBytes)
+	dec := &decoder{opts: f.opts, shape: f.opts.Shape}
+	rows := 0
+	for {
+		raw, line, err := split.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		row, err := dec.row(raw, Place{File: f.label, Line: line})
+		if err != nil {
+			return err
+		}
+		rows++
+		if !yield(row, nil) {
+			return errStopped
+		}
+	}
+	if rows == 0 {
+		return &Error{At: Place{File: f.label, Line: 1}, Got: "no rows", Want: "at least one JSON object"}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package data
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// Report counts what became of the rows.
+type Report struct {
+	Rows  int `json:"rows"`  // rows read
+	Kept  int `json:"kept"`  // examples made
+	Cut   int `json:"cut"`   // examples kept that were truncated
+	Long  int `json:"long"`  // rows dropped for their length (DropLong)
+	Empty int `json:"empty"` // rows dropped because no target token was left
+
+	Tokens    int64 `json:"tokens"`     // tokens of the examples kept
+	Targets   int64 `json:"targets"`    // target tokens among them
+	CutTokens int64 `json:"cut_tokens"` // tokens that truncation took from examples kept
+
+	// Merged counts rows whose prompt, tokenised alone, is no prefix of prompt
+	// and completion tokenised together: the tokenizer joined characters of
+	// both. The tokens after the common prefix count as completion.
+	Merged int `json:"merged"`
+
+	// FirstLong, FirstEmpty and FirstMerged are the places of the first such
+	// rows.
+	FirstLong, FirstEmpty, FirstMerged Place
+}
+
+// String says in one line what happened.
+func (r Report) String() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%d of %d rows kept, %d tokens, %d of them targets", r.Kept, r.Rows, r.Tokens, r.Targets)
+	if r.Cut > 0 {
+		fmt.Fprintf(&s, "; %d truncated by %d tokens", r.Cut, r.CutTokens)
+	}
+	if r.Long > 0 {
+		fmt.Fprintf(&s, "; %d dropped as too long (first: %v)", r.Long, r.FirstLong)
+	}
+	if r.Empty > 0 {
+		fmt.Fprintf(&s, "; %d dropped without a target token (first: %v)", r.Empty, r.FirstEmpty)
+	}
+	if r.Merged > 0 {
+		fmt.Fprintf(&s, "; %d with tokens across prompt and completion (first: %v)", r.Merged, r.FirstMerged)
+	}
+	return s.String()
+}
+
+// LogValue makes the counts a group of attributes.
+func (r Report) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.Int("rows", r.Rows), slog.Int("kept", r.Kept), slog.Int("cut", r.Cut), slog.Int("long", r.Long),
+		slog.Int("empty", r.Empty), slog.Int64("tokens", r.Tokens), slog.Int64("targets", r.Targets),
+		slog.Int64("cut_tokens", r.CutTokens), slog.Int("merged", r.Merged),
+	)
+}
+
+// count adds one to a counter and remembers the first place.
+func count(counter *int, first *Place, at Place) {
+	if *counter++; *counter == 1 {
+		*first = at
+	}
+}

@@ -57,9 +57,21 @@ const (
 // The sums over the vocabulary are accumulated in float64 across chunks. Working
 // memory is about M·(D + chunk) elements, twice M·D for the gradient.
 func TokenLogProb(h, head, rows, targets *Node, o LogProbOptions) LogProbs {
-	l := newLogProbLayout(h, head, rows, targets, o)
+	return Distribution{H: h, Head: head, Options: o}.LogProbs(rows, targets)
+}
+
+// LogProbs is TokenLogProb of the distribution. Where Low is set, the gradient
+// always computes the logits again.
+func (p Distribution) LogProbs(rows, targets *Node) LogProbs {
+	h := p.H
+	l := newLogProbLayout(h, p.Head, rows, targets, p.Options)
 	dt := h.Dtype()
+	ins := Nodes{h, p.Head, rows, targets}
 	s := Spec{Name: "logprob", Differentiable: []bool{true, true, false, false}}
+	if p.Low != nil || p.LowHead != nil {
+		l.r = lowRankOf(p)
+		ins, s.Differentiable = append(ins, p.Low, p.LowHead), append(s.Differentiable, true, true)
+	}
 	for i := range outExpectation + 1 {
 		out := Output{Shape: Shape{l.m}, Dtype: dt, Axis: 3}
 		switch i {
@@ -71,9 +83,9 @@ func TokenLogProb(h, head, rows, targets *Node, o LogProbOptions) LogProbs {
 		s.Out = append(s.Out, out)
 	}
 	s.Kernel = byFloat(s.Name, h, logProbKernel[float32](l), logProbKernel[float64](l))
-	s.Scratch = l.m * (l.d + l.chunk) * floatSize(h)
+	s.Scratch = l.m * (l.d + l.chunk + l.r) * floatSize(h)
 	s.Gradient = func(b *Backward) Nodes { return logProbGradient(b, l) }
-	ns := Apply(s, h, head, rows, targets)
+	ns := Apply(s, ins...)
 	return LogProbs{ns[outLogProb], ns[outEntropy], ns[outLogSumExp], ns[outSumLogProb], ns[outSumSquares], ns[outMeanLogit], ns[outArgMax]}
 }
 
@@ -82,6 +94,7 @@ type logProbLayout struct {
 	LogProbOptions
 	m, d, v int // scored rows (capacity), hidden width, vocabulary
 	chunk   int // tokens of the vocabulary at a time
+	r       int // rank of the head's low-rank update; 0 for none
 }
 
 const (

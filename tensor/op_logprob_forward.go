@@ -29,9 +29,10 @@ func wants(c *Call) logProbWants {
 	return logProbWants{w(outSumLogProb) || w(outMeanLogit), w(outEntropy), w(outSumSquares), w(outArgMax), w(outExpectation)}
 }
 
-// logProbKernel has inputs h, head, rows and targets.
+// logProbKernel has inputs h, head, rows, targets and, with a low-rank update,
+// low and its head.
 func logProbKernel[T Float](l logProbLayout) Kernel {
-	gather := gatherRows[T](0, 2, 0, l.d)
+	chunks := newLogProbChunks[T](l)
 	reduce := func(c *Call, lo, hi, _ int) {
 		s, w := c.State.(*logProbState), wants(c)
 		_, logits := logProbMemory[T](c, &l)
@@ -58,17 +59,15 @@ func logProbKernel[T Float](l logProbLayout) Kernel {
 	return func(c *Call) {
 		s, m := logProbStateOf(c), c.In[2].Rows()
 		checkIDs(operand[int32](c, 3, m), l.v)
-		gather(c)
+		chunks.gather(c)
 		s.reset(m)
-		hidden, logits := logProbMemory[T](c, &l)
+		_, logits := logProbMemory[T](c, &l)
 		for s.lo = 0; s.lo < l.v; s.lo += l.chunk {
 			s.n = min(l.chunk, l.v-s.lo)
-			head := headChunk(&c.In[1], s.lo, s.n)
-			p := product[T]{M: m, N: s.n, K: l.d, A: hidden, B: head, TransB: true, C: logits, Alpha: l.alpha()}
-			p.run(c)
+			chunks.multiply(c, s)
 			c.Parallel(m, max(1, elementGrain/s.n), reduce)
 			if u := Slice[T](&c.Out[outExpectation]); u != nil {
-				p := product[T]{M: m, N: l.d, K: s.n, A: logits, B: head, C: u, Add: s.lo > 0}
+				p := product[T]{M: m, N: l.d, K: s.n, A: logits, B: headChunk(&c.In[1], s.lo, s.n), C: u, Add: s.lo > 0}
 				p.run(c)
 			}
 		}

@@ -2,8 +2,8 @@ package tensor
 
 import "github.com/posttrain/posttrain/internal/kernel"
 
-// logProbInputs are the indices of the inputs of a gradient op beyond h, head,
-// rows and targets; 0 for those it does not have.
+// logProbInputs are the indices of the inputs of a gradient op beyond those of
+// the forward op; 0 for those it does not have.
 type logProbInputs struct {
 	lse, entropy, squares, expectation int
 	grads                              [outArgMax]int
@@ -14,7 +14,7 @@ func logProbGradient(b *Backward, l logProbLayout) Nodes {
 	var x logProbInputs
 	in := append(Nodes(nil), b.In...)
 	add := func(n *Node) int { in = append(in, n); return len(in) - 1 }
-	cheap := b.Need[0] && !b.Need[1] && l.SoftCap == 0
+	cheap := b.Need[0] && !b.Need[1] && l.SoftCap == 0 && l.r == 0
 	for i := range x.grads {
 		if b.Grad[i] != nil {
 			x.grads[i] = add(b.Grad[i])
@@ -40,14 +40,18 @@ func logProbGradient(b *Backward, l logProbLayout) Nodes {
 	if x.grads[outSumSquares] > 0 {
 		x.squares = add(b.Out[outSumSquares])
 	}
+	out := []Output{dh, gradientOf(head, h.Dtype())}
+	if l.r > 0 {
+		out = append(out, fresh(b.In[logProbLow], 0), gradientOf(b.In[logProbLowHead], h.Dtype()))
+	}
 	gs := Apply(Spec{
 		Name:           "logprob.grad.full",
-		Out:            []Output{dh, gradientOf(head, h.Dtype())},
+		Out:            out,
 		Differentiable: make([]bool, len(in)),
 		Kernel:         byFloat("logprob", h, logProbFullKernel[float32](l, x), logProbFullKernel[float64](l, x)),
-		Scratch:        l.m * (2*l.d + l.chunk) * floatSize(h),
+		Scratch:        l.m * (2*(l.d+l.r) + l.chunk) * floatSize(h),
 	}, in...)
-	return append(gs, nil, nil)
+	return append(Nodes{gs[0], gs[1], nil, nil}, gs[2:]...)
 }
 
 // logProbCheapKernel computes dh = slope·(g·(head[target] − u) + gLSE·u) with u
@@ -121,9 +125,10 @@ func coeff[T Float](c *Call, l *logProbLayout, x logProbInputs, i int) logProbCo
 }
 
 // logProbFullKernel computes the logits again, chunk after chunk, and turns them
-// into their gradients. Outputs are dh and dhead.
+// into their gradients. Outputs are dh and dhead, and with a low-rank update dlow
+// and that of its head.
 func logProbFullKernel[T Float](l logProbLayout, x logProbInputs) Kernel {
-	gather := gatherRows[T](0, 2, 0, l.d)
+	chunks := newLogProbChunks[T](l)
 	differentiate := func(c *Call, lo, hi, _ int) {
 		s := c.State.(*logProbState)
 		_, logits := logProbMemory[T](c, &l)
@@ -133,39 +138,22 @@ func logProbFullKernel[T Float](l logProbLayout, x logProbInputs) Kernel {
 			differentiateRow(&l, &q, logits[i*s.n:(i+1)*s.n], int(targets[i])-s.lo)
 		}
 	}
-	scatter := func(c *Call, lo, hi, _ int) {
-		scatterColumns(Slice[T](&c.Out[0]), logProbSums[T](c, &l), Slice[int32](&c.In[2]), l.d, lo, hi)
-	}
 	return func(c *Call) {
 		s, m := logProbStateOf(c), c.In[2].Rows()
 		checkIDs(operand[int32](c, 3, m), l.v)
-		gather(c)
-		hidden, logits := logProbMemory[T](c, &l)
-		sums := logProbSums[T](c, &l)
+		chunks.gather(c)
 		for s.lo = 0; s.lo < l.v; s.lo += l.chunk {
 			s.n = min(l.chunk, l.v-s.lo)
-			head := headChunk(&c.In[1], s.lo, s.n)
-			p := product[T]{M: m, N: s.n, K: l.d, A: hidden, B: head, TransB: true, C: logits, Alpha: l.alpha()}
-			p.run(c)
+			chunks.multiply(c, s)
 			c.Parallel(m, max(1, elementGrain/s.n), differentiate)
-			if c.Out[0].Wanted() {
-				p := product[T]{M: m, N: l.d, K: s.n, A: logits, B: head, C: sums, Alpha: l.slope(), Add: s.lo > 0}
-				p.run(c)
-			}
-			if dhead := Slice[T](&c.Out[1]); dhead != nil {
-				p := product[T]{M: s.n, N: l.d, K: m, A: logits, TransA: true, B: viewOfSlice(hidden), C: dhead[s.lo*l.d : (s.lo+s.n)*l.d], Alpha: l.slope(), Add: c.Acc[1]}
-				p.run(c)
+			for i := range chunks.pairs {
+				chunks.pairs[i].backward(c, s)
 			}
 		}
-		if c.Out[0].Wanted() {
-			c.Parallel(l.d, columnGrain, scatter)
+		for i := range chunks.pairs {
+			chunks.pairs[i].scatter(c)
 		}
 	}
-}
-
-// logProbSums is the memory of the gradients of the scored rows.
-func logProbSums[T Float](c *Call, l *logProbLayout) []T {
-	return scratch[T](c, l.m*(l.d+l.chunk), c.In[2].Rows()*l.d)
 }
 
 // differentiateRow turns what the product left in row into the gradient by it,

@@ -6,6 +6,11 @@ package tensor
 type Distribution struct {
 	H, Head *Node
 	Options LogProbOptions
+
+	// Low (N, R) and LowHead (V, R), if set, add Low·LowHeadᵀ to H·Headᵀ: a
+	// low-rank update of the head, with Low = scale·H·Aᵀ and LowHead = B. TokenKL
+	// does not take them.
+	Low, LowHead *Node
 }
 
 // Divergences compare a policy p with a reference r at each scored position,
@@ -35,6 +40,9 @@ func TokenKL(p, r Distribution, rows *Node) Divergences {
 	for _, d := range []Distribution{p, r} {
 		if d.H == nil || d.Head == nil {
 			fail("%s: a hidden state or head is nil", name)
+		}
+		if d.Low != nil || d.LowHead != nil {
+			fail("%s: a low-rank update of the head is not supported", name)
 		}
 	}
 	l := klLayout{newLogProbLayout(p.H, p.Head, rows, rows, p.Options), newLogProbLayout(r.H, r.Head, rows, rows, r.Options)}

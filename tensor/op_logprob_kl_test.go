@@ -17,7 +17,7 @@ func klTrial(v int, p, r LogProbOptions) trial {
 		ints:   map[string][]int32{"rows": {0, 2, 0, 5, 3}},
 		shapes: map[string][]int{"h": {6, 4}, "head": {v, 4}, "refh": {6, 3}, "refhead": {v, 3}},
 		build: func(in map[string]*Node) Nodes {
-			d := TokenKL(Distribution{in["h"], in["head"], p}, Distribution{in["refh"], in["refhead"], r}, in["rows"])
+			d := TokenKL(Distribution{H: in["h"], Head: in["head"], Options: p}, Distribution{H: in["refh"], Head: in["refhead"], Options: r}, in["rows"])
 			return Nodes{d.PolicyToReference, d.ReferenceToPolicy}
 		},
 	}

@@ -16,14 +16,13 @@ type Block interface {
 // norm, head. A family fills it with its own blocks; Decoder then implements
 // Model.
 type Decoder struct {
-	config     *Config
-	embed      *tensor.Param
-	embedScale float64
-	blocks     []Block
-	norm       *nn.RMSNorm
-	head       *tensor.Param
-	params     []*tensor.Param
-	linears    []*nn.Linear
+	config  *Config
+	embed   *nn.Embedding
+	blocks  []Block
+	norm    *nn.RMSNorm
+	head    *nn.Linear
+	params  []*tensor.Param
+	linears []*nn.Linear
 }
 
 var _ Model = (*Decoder)(nil)
@@ -32,14 +31,15 @@ var _ Model = (*Decoder)(nil)
 // embedding, final norm and head under their usual names, and reports everything
 // that was missing or wrong. Norm offsets follow c.NormOffset.
 func NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error) {
-	d := &Decoder{config: c, blocks: blocks, embedScale: c.EmbedScale}
-	d.embed = l.Matrix("model.embed_tokens.weight", c.VocabSize, c.HiddenSize)
+	d := &Decoder{config: c, blocks: blocks}
+	table := l.Matrix("model.embed_tokens.weight", c.VocabSize, c.HiddenSize)
+	d.embed = &nn.Embedding{Path: "model.embed_tokens", Weight: table, Scale: c.EmbedScale}
 	d.norm = l.RMSNorm("model.norm", c.HiddenSize)
-	d.head = d.embed
+	d.head = &nn.Linear{Path: "lm_head", Weight: table}
 	if !c.TieWordEmbeddings {
-		d.head = l.Matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
+		d.head.Weight = l.Matrix("lm_head.weight", c.VocabSize, c.HiddenSize)
 	}
-	if err := l.Err(); err != nil {
+	if err := l.finish(); err != nil {
 		return nil, err
 	}
 	d.params, d.linears = l.params, l.linears
@@ -50,7 +50,13 @@ func NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error) {
 func (d *Decoder) Config() *Config { return d.config }
 
 // Head is the output matrix (V,D).
-func (d *Decoder) Head() *tensor.Param { return d.head }
+func (d *Decoder) Head() *tensor.Param { return d.head.Weight }
+
+// Embedding is the input layer.
+func (d *Decoder) Embedding() *nn.Embedding { return d.embed }
+
+// Output is the output head as a layer.
+func (d *Decoder) Output() *nn.Linear { return d.head }
 
 // Params lists the parameters by name, in loading order.
 func (d *Decoder) Params() iter.Seq2[string, *tensor.Param] {
@@ -76,7 +82,7 @@ func (d *Decoder) Linears() iter.Seq2[string, *nn.Linear] {
 
 // Hidden builds the forward pass up to the final norm.
 func (d *Decoder) Hidden(g *tensor.Graph, in *Inputs) *tensor.Node {
-	x := tensor.Embedding(d.embed.Node(g), in.Tokens, d.embedScale)
+	x := d.embed.Forward(in, in.Tokens)
 	if in.OnEmbedding != nil {
 		x = in.OnEmbedding(x)
 	}

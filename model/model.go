@@ -18,13 +18,24 @@ type Model interface {
 	// Params lists the parameters by checkpoint name in a stable order. A tied
 	// head is listed once, as the embedding.
 	Params() iter.Seq2[string, *tensor.Param]
-	// Linears lists the linear layers that adapters can be attached to, by
-	// module path, in a stable order. The output head is not among them.
+	// Linears lists the linear layers that adapters are attached to by default,
+	// by module path, in a stable order. The output head is not among them.
 	Linears() iter.Seq2[string, *nn.Linear]
+	// Embedding is the input layer.
+	Embedding() *nn.Embedding
+	// Output is the output head as a layer; its weight is Head. Use it, or
+	// Distribution, where an adapter on the head is to count.
+	Output() *nn.Linear
 	// Hidden builds the forward pass up to and including the final norm: (N,D).
 	Hidden(g *tensor.Graph, in *Inputs) *tensor.Node
 	// Head is the output matrix (V,D), tied or not.
 	Head() *tensor.Param
+}
+
+// Distribution is m's own distribution over the vocabulary at each hidden state h
+// (N,D), with the active adapter; its LogProbs method scores tokens.
+func Distribution(m Model, in *Inputs, h *tensor.Node) tensor.Distribution {
+	return m.Output().Distribution(in, h, m.Config().LogitOptions())
 }
 
 // Batch is one packed micro-batch: N tokens in S segments.

@@ -16,7 +16,7 @@ type Linear struct {
 // Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models",
 // arXiv:2106.09685, eq. 3.
 type LowRank struct {
-	A, B    *tensor.Param // (r, in), (out, r)
+	A, B    *tensor.Param // (r, in), (out, r); A of an Embedding is (in, r)
 	Scale   float64       // α/r, or α/√r with rank-stabilised scaling
 	Dropout float64       // probability of zeroing an input feature in training
 	Salt    uint64        // keys the dropout mask; distinct for each module
@@ -45,4 +45,23 @@ func (l *Linear) Forward(in *Inputs, x *tensor.Node) *tensor.Node {
 		o.Dropout = a.Dropout
 	}
 	return tensor.LinearLoRA(x, w, bias, a.A.Node(g), a.B.Node(g), o)
+}
+
+// Distribution is the distribution over the vocabulary that l, as an output head
+// without a bias, makes of the hidden states h (N,D), with the active adapter.
+func (l *Linear) Distribution(in *Inputs, h *tensor.Node, o tensor.LogProbOptions) tensor.Distribution {
+	g := h.Graph()
+	if l.Bias != nil {
+		tensor.Fail("nn: %s is an output head with a bias, want none", l.Path)
+	}
+	d := tensor.Distribution{H: h, Head: l.Weight.Node(g), Options: o}
+	a := l.Adapters[in.Adapter]
+	if in.Adapter == "" || a == nil {
+		return d
+	}
+	if in.Training && a.Dropout > 0 {
+		h = tensor.Dropout(h, a.Dropout, a.Salt)
+	}
+	d.Low, d.LowHead = tensor.Scale(tensor.Linear(h, a.A.Node(g), nil), a.Scale), a.B.Node(g)
+	return d
 }

@@ -1,0 +1,14 @@
+package answer_test
+
+import (
+	"fmt"
+
+	"github.com/posttrain/posttrain/data/answer"
+)
+
+func Example() {
+	solution := "She sells 16 - 3 - 4 = 9 eggs and makes 9 * 2 = $18.\nA: $18"
+	got, ok := answer.GSM8K(solution)
+	fmt.Println(got, ok, answer.Equal(got, "18"))
+	// Output: $18 true true
+}

@@ -49,6 +49,11 @@ func DefaultDevice() *Device { return defaultDevice() }
 // Threads is the number of cores that d uses.
 func (d *Device) Threads() int { return d.pool.Workers() }
 
+// Parallel calls t.Do for every chunk in [0, chunks) on d's cores and returns
+// when all are done. Worker is below Threads, and no two chunks run on one worker
+// at the same time; which one runs a chunk must not influence results.
+func (d *Device) Parallel(t interface{ Do(chunk, worker int) }, chunks int) { d.pool.Run(t, chunks) }
+
 // Close stops the device's workers. No program may use it afterwards.
 func (d *Device) Close() { d.pool.Close() }
 

@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -78,6 +79,9 @@ func (d *decoder) resolve(cols object, at Place) (Shape, error) {
 	return 0, &Error{At: at, Got: got, Want: want}
 }
 
+// media are the columns of rows that are more than text.
+var media = [...]string{"image", "images", "audio", "audios", "video", "videos"}
+
 // shapesOf lists the shapes whose required columns are there.
 func shapesOf(o object) []Shape {
 	var fits []Shape
@@ -110,6 +114,7 @@ func (r *rowReader) read(shape Shape) Row {
 	case ShapeGSM8K:
 		row.Prompt, row.Completion = gsm8k(r.text("question"), r.text("answer"))
 	case ShapeAlpaca:
+		r.empty("history", "no earlier turns (use the messages shape for conversations)")
 		row.Prompt = alpaca(r.optional("system"), r.text("instruction"), r.optional("input"))
 		row.Completion = r.text("output")
 	case ShapeMessages:
@@ -121,6 +126,9 @@ func (r *rowReader) read(shape Shape) Row {
 		if system := r.optional("system"); system != "" {
 			row.Messages = append([]Message{NewMessage("system", system)}, row.Messages...)
 		}
+	}
+	for _, column := range media {
+		r.empty(column, "text only: images, audio and video are not supported")
 	}
 	if shape.Conversational() {
 		row.Tools = r.tools()
@@ -145,6 +153,14 @@ func (r *rowReader) optional(column string) string {
 		return ""
 	}
 	return r.text(column)
+}
+
+// empty refuses a column whose content would otherwise be dropped in silence.
+func (r *rowReader) empty(column, want string) {
+	raw, ok := r.cols.get(column)
+	if ok && !slices.Contains([]string{`""`, "[]", "{}"}, string(compact(raw))) {
+		r.fail(column, kindOf(raw), want)
+	}
 }
 
 // object returns a column that is an object, null or absent.

@@ -77,8 +77,9 @@ func walk(raw []byte, open json.Delim, visit func(*json.Decoder) error) error {
 	if _, err := dec.Token(); err != nil {
 		return atOffset(err, dec)
 	}
+	end := dec.InputOffset()
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("text after the end of the JSON value at byte %d", dec.InputOffset()+1)
+		return fmt.Errorf("text after the end of the JSON value at byte %d", end+1)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ type ReadOptions struct {
 	// MaxBytes bounds the file's size after decompression (default 64 GiB).
 	MaxBytes int64
 	// MaxRatio bounds decompressed to compressed bytes, checked once 64 MiB
-	// came out (default 1000; text compresses 3 to 30 times).
+	// came out (default 300; text compresses 3 to 30 times).
 	MaxRatio int64
 	// MaxColumns bounds the columns of a row and the keys of any object in it
 	// that is looked into (default 1024).
@@ -53,7 +53,7 @@ func (o ReadOptions) Validate() error {
 func (o ReadOptions) withDefaults() ReadOptions {
 	setDefault(&o.MaxRowBytes, 8<<20)
 	setDefault(&o.MaxBytes, 64<<30)
-	setDefault(&o.MaxRatio, 1000)
+	setDefault(&o.MaxRatio, 300)
 	setDefault(&o.MaxColumns, 1024)
 	setDefault(&o.MaxMessages, 1<<16)
 	setDefault(&o.MaxWindow, 32<<20)

@@ -14,7 +14,7 @@ import (
 //     its end. The prompt is the longest common prefix of those ids and the ids
 //     of the prompt alone; the rest is the target.
 //   - messages: rendered by the template; every token is a target, or with
-//     LossAssistant those whose first byte lies in a generation span.
+//     LossAssistant those with a byte in a generation span.
 //   - prompt and completion as messages: the prompt is rendered with the
 //     generation prompt, both together without; boundary as above.
 //

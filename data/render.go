@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -18,6 +19,16 @@ func (p *Preparer) render(row Row, messages []Message, generationPrompt bool) (*
 	})
 	if err != nil {
 		return nil, &Error{At: row.At, Got: "an error of the chat template", Err: err}
+	}
+	end := 0
+	for _, span := range r.Spans {
+		if span[0] < end || span[1] < span[0] || span[1] > len(r.Text) {
+			return nil, &Error{
+				At: row.At, Got: fmt.Sprintf("generation spans %v in %d bytes of text", r.Spans, len(r.Text)),
+				Want: "ascending ranges inside the text", Err: errors.New("broken Renderer"),
+			}
+		}
+		end = span[1]
 	}
 	return &r, nil
 }

@@ -23,9 +23,14 @@ type Report struct {
 	// both. The tokens after the common prefix count as completion.
 	Merged int `json:"merged"`
 
-	// FirstLong, FirstEmpty and FirstMerged are the places of the first such
-	// rows.
-	FirstLong, FirstEmpty, FirstMerged Place
+	// Unstopped counts conversations whose template writes the end-of-sequence
+	// token just behind the last generation span, not in it: the model is never
+	// taught to stop (LossAssistant).
+	Unstopped int `json:"unstopped"`
+
+	// FirstLong, FirstEmpty, FirstMerged and FirstUnstopped are the places of
+	// the first such rows.
+	FirstLong, FirstEmpty, FirstMerged, FirstUnstopped Place
 }
 
 // String says in one line what happened.
@@ -44,6 +49,9 @@ func (r Report) String() string {
 	if r.Merged > 0 {
 		fmt.Fprintf(&s, "; %d with tokens across prompt and completion (first: %v)", r.Merged, r.FirstMerged)
 	}
+	if r.Unstopped > 0 {
+		fmt.Fprintf(&s, "; %d whose end-of-sequence token is no target (first: %v)", r.Unstopped, r.FirstUnstopped)
+	}
 	return s.String()
 }
 
@@ -53,6 +61,7 @@ func (r Report) LogValue() slog.Value {
 		slog.Int("rows", r.Rows), slog.Int("kept", r.Kept), slog.Int("cut", r.Cut), slog.Int("long", r.Long),
 		slog.Int("empty", r.Empty), slog.Int64("tokens", r.Tokens), slog.Int64("targets", r.Targets),
 		slog.Int64("cut_tokens", r.CutTokens), slog.Int("merged", r.Merged),
+		slog.Int("unstopped", r.Unstopped),
 	)
 }
 

@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"slices"
+	"strings"
 )
 
 // tokenize fills IDs, Roles, Mask and Prompt of e.
@@ -16,7 +17,7 @@ func (p *Preparer) tokenize(row Row, e *Example) error {
 	if p.opts.Loss == LossAssistant {
 		return &Error{At: row.At, Got: row.Shape.String(), Want: "conversations for LossAssistant"}
 	}
-	if row.Shape == ShapeText {
+	if row.Shape == ShapeText || row.Shape == 0 && row.Text != "" {
 		if p.opts.Loss == LossCompletion {
 			return p.noPrompt(row)
 		}
@@ -118,6 +119,9 @@ func (p *Preparer) encodeSpans(row Row, r *Rendered, messages []Message, e *Exam
 			return false, err
 		}
 	}
+	if n := len(r.Spans); n > 0 && p.opts.Loss == LossAssistant && p.opts.EOS != "" && strings.HasPrefix(r.Text[r.Spans[n-1][1]:], p.opts.EOS) {
+		count(&p.report.Unstopped, &p.report.FirstUnstopped, row.At)
+	}
 	if p.offsets == nil || len(r.Spans) == 0 {
 		e.IDs = p.enc.AppendIDs(e.IDs, r.Text, false)
 		p.ranges = p.ranges[:0]
@@ -130,7 +134,9 @@ func (p *Preparer) encodeSpans(row Row, r *Rendered, messages []Message, e *Exam
 	return true, nil
 }
 
-// inside reports whether token i begins inside one of the spans.
+// inside reports whether token i has a byte inside one of the spans. Like the
+// prompt's boundary, a token that joins bytes of both sides counts as the
+// model's own.
 func (p *Preparer) inside(spans [][2]int, i int) bool {
 	if i >= len(p.ranges) {
 		return false
@@ -139,11 +145,11 @@ func (p *Preparer) inside(spans [][2]int, i int) bool {
 	if at[0] == at[1] {
 		return false
 	}
-	_, ok := slices.BinarySearchFunc(spans, at[0], func(span [2]int, start int) int {
+	_, ok := slices.BinarySearchFunc(spans, at, func(span, at [2]int) int {
 		switch {
-		case span[1] <= start:
+		case span[1] <= at[0]:
 			return -1
-		case span[0] > start:
+		case span[0] >= at[1]:
 			return 1
 		}
 		return 0

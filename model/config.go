@@ -180,9 +180,9 @@ func (c *Config) Validate() error {
 
 // readIDs reads the special token ids: a number, a list, or null.
 func (c *Config) readIDs(f *configFile) error {
-	bos, err1 := tokenIDs("bos_token_id", f.BOS)
-	eos, err2 := tokenIDs("eos_token_id", f.EOS)
-	pad, err3 := tokenIDs("pad_token_id", f.PAD)
+	bos, err1 := TokenIDs("bos_token_id", f.BOS)
+	eos, err2 := TokenIDs("eos_token_id", f.EOS)
+	pad, err3 := TokenIDs("pad_token_id", f.PAD)
 	c.EOS = eos
 	if len(bos) > 0 {
 		c.BOS = bos[0]
@@ -193,7 +193,9 @@ func (c *Config) readIDs(f *configFile) error {
 	return errors.Join(err1, err2, err3)
 }
 
-func tokenIDs(name string, raw json.RawMessage) ([]int32, error) {
+// TokenIDs reads the value of a field such as eos_token_id: a token id, a list of
+// them, or null.
+func TokenIDs(name string, raw json.RawMessage) ([]int32, error) {
 	if absent(raw) {
 		return nil, nil
 	}
@@ -234,7 +236,7 @@ func (c *Config) readWindow(f *configFile, d Defaults) error {
 	}
 	for i := range c.NumHiddenLayers {
 		kind := SlidingAttention
-		if pattern > 0 && (i+1)%pattern == 0 || f.MaxWindowLayers != nil && i < *f.MaxWindowLayers {
+		if pattern > 0 && (i+1)%pattern == 0 || i < or(f.MaxWindowLayers, d.FullLayers) {
 			kind = FullAttention
 		}
 		c.LayerTypes = append(c.LayerTypes, kind)

@@ -14,5 +14,6 @@ type Defaults struct {
 	LocalRopeTheta    float64 // sliding layers share the base of full ones
 	SlidingWindow     int     // none
 	WindowOff         bool    // use_sliding_window is true
+	FullLayers        int     // max_window_layers: the first so many layers are full; 0
 	SlidingPattern    int     // every so-manieth layer is full; 0: none is
 }

@@ -3,8 +3,8 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"strings"
 
 	"github.com/posttrain/posttrain/model/nn"
 	"github.com/posttrain/posttrain/tensor"
@@ -14,6 +14,9 @@ import (
 var (
 	// ErrMissingWeight says that the checkpoint lacks a parameter.
 	ErrMissingWeight = errors.New("model: weight is missing")
+	// ErrUnusedWeight says that the checkpoint holds a tensor that the model does
+	// not use, so that it would lose something.
+	ErrUnusedWeight = errors.New("model: weight is not used")
 	// ErrBadWeight says that a parameter has the wrong shape or holds a NaN or an
 	// infinity.
 	ErrBadWeight = errors.New("model: weight is wrong")
@@ -36,6 +39,10 @@ type LoadOptions struct {
 	// SkipFiniteCheck leaves out the scan for NaN and infinities, which reads
 	// every weight once.
 	SkipFiniteCheck bool
+	// IgnoreUnused accepts a checkpoint with tensors that the model does not use,
+	// such as a head of another kind. Rotary tables of old checkpoints, and a copy
+	// of a tied head, are always accepted.
+	IgnoreUnused bool
 }
 
 // Loader hands a family its parameters and collects what is wrong with them, so
@@ -45,6 +52,7 @@ type Loader struct {
 	config  *Config
 	opt     LoadOptions
 	have    map[string]bool
+	used    map[string]bool
 	params  []*tensor.Param
 	linears []*nn.Linear
 	errs    []error
@@ -52,7 +60,7 @@ type Loader struct {
 
 // NewLoader returns a loader of the parameters of a model with configuration c.
 func NewLoader(c *Config, src Source, o LoadOptions) *Loader {
-	l := &Loader{src: src, config: c, opt: o, have: map[string]bool{}}
+	l := &Loader{src: src, config: c, opt: o, have: map[string]bool{}, used: map[string]bool{}}
 	for _, n := range src.Names() {
 		l.have[n] = true
 	}
@@ -98,6 +106,20 @@ func (l *Loader) Linear(path string, in, out int, bias bool) *nn.Linear {
 // Err reports everything that went wrong so far, or nil.
 func (l *Loader) Err() error { return errors.Join(l.errs...) }
 
+// finish reports everything that went wrong, and tensors nobody asked for.
+func (l *Loader) finish() error {
+	if err := l.Err(); err != nil || l.opt.IgnoreUnused {
+		return err
+	}
+	for _, n := range l.src.Names() {
+		tied := n == "lm_head.weight" && l.config.TieWordEmbeddings
+		if !l.used[n] && !tied && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
+			l.errs = append(l.errs, fmt.Errorf("%w: %s", ErrUnusedWeight, n))
+		}
+	}
+	return l.Err()
+}
+
 // load reads one parameter; on failure it returns a stand-in, because the caller
 // goes on to collect more errors and drops the result.
 func (l *Loader) load(name string, dt tensor.Dtype, shape ...int) *tensor.Param {
@@ -112,10 +134,8 @@ func (l *Loader) load(name string, dt tensor.Dtype, shape ...int) *tensor.Param 
 }
 
 func (l *Loader) read(name string, dt tensor.Dtype, shape []int) (*tensor.Param, error) {
-	if !l.have[name] {
-		return nil, fmt.Errorf("%w: %s, want shape %v", ErrMissingWeight, name, shape)
-	}
-	p, err := l.src.Param(name)
+	l.used[name] = true
+	p, err := l.find(name, shape)
 	if err != nil {
 		return nil, err
 	}
@@ -133,31 +153,13 @@ func (l *Loader) read(name string, dt tensor.Dtype, shape []int) (*tensor.Param,
 	return p, nil
 }
 
-// firstNotFinite is the index of the first NaN or infinity of p, or -1.
-func firstNotFinite(p *tensor.Param) int {
-	switch {
-	case p.Data() != nil:
-		for i, x := range p.Data() {
-			if math.Float32bits(x)&0x7f800000 == 0x7f800000 {
-				return i
-			}
-		}
-	case p.Data64() != nil:
-		for i, x := range p.Data64() {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return i
-			}
-		}
-	default:
-		exponent := uint16(0x7f80)
-		if p.Dtype() == tensor.Float16 {
-			exponent = 0x7c00
-		}
-		for i, x := range p.Data16() {
-			if x&exponent == exponent {
-				return i
-			}
-		}
+// find asks the source for a weight, as it is stored.
+func (l *Loader) find(name string, shape []int) (*tensor.Param, error) {
+	if l.have[name] {
+		return l.src.Param(name)
 	}
-	return -1
+	if m, ok := l.src.(Maker); ok {
+		return m.Make(l.config, name, shape...)
+	}
+	return nil, fmt.Errorf("%w: %s, want shape %v", ErrMissingWeight, name, shape)
 }

@@ -7,7 +7,49 @@ import (
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/nn"
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/gguf"
 )
+
+// slidingPattern: every sixth layer of a Gemma 3 model attends to everything.
+const slidingPattern = 6
+
+// Families lists the kinds of models of this package.
+func Families() []model.Family {
+	return []model.Family{{
+		ModelType: "gemma3_text", Class: "Gemma3ForCausalLM", New: New,
+		Defaults: model.Defaults{
+			TieWordEmbeddings: true, HeadDim: 256, HiddenAct: "gelu_pytorch_tanh", QueryScale: 256,
+			RopeTheta: 1e6, LocalRopeTheta: 1e4, SlidingWindow: 4096, SlidingPattern: slidingPattern,
+		},
+		GGUF: &model.GGUF{
+			Architecture: "gemma3", NormOffset: 1, Config: unwritten,
+			Names: map[string]string{
+				"post_attention_layernorm":   "post_attention_norm",
+				"pre_feedforward_layernorm":  "ffn_norm",
+				"post_feedforward_layernorm": "post_ffw_norm",
+			},
+		},
+	}}
+}
+
+// layers27B is the depth of the one Gemma 3 model whose query scale is not its
+// head width.
+const layers27B = 62
+
+// unwritten adds what GGUF files of Gemma 3 leave out, as llama.cpp assumes it.
+func unwritten(f *gguf.File, fields map[string]any) error {
+	delete(fields, "hidden_act")
+	fields["hidden_activation"] = "gelu_pytorch_tanh"
+	fields["sliding_window_pattern"] = slidingPattern
+	if _, ok := fields["rope_local_base_freq"]; !ok {
+		fields["rope_local_base_freq"] = 10000.0
+	}
+	fields["query_pre_attn_scalar"] = fields["head_dim"]
+	if fields["num_hidden_layers"] == int64(layers27B) {
+		fields["query_pre_attn_scalar"] = fields["hidden_size"].(int64) / fields["num_attention_heads"].(int64)
+	}
+	return nil
+}
 
 // block is a layer with a norm on both sides of each half.
 type block struct {

@@ -6,6 +6,18 @@ import (
 	"github.com/posttrain/posttrain/model"
 )
 
+// Families lists the kinds of models of this package. Both have use_sliding_window
+// off unless config.json turns it on.
+func Families() []model.Family {
+	d := model.Defaults{WindowOff: true, SlidingWindow: 4096, FullLayers: 28}
+	three := d
+	three.HeadDim = 128
+	return []model.Family{
+		{ModelType: "qwen2", Class: "Qwen2ForCausalLM", New: New, Defaults: d, GGUF: &model.GGUF{Architecture: "qwen2"}},
+		{ModelType: "qwen3", Class: "Qwen3ForCausalLM", New: New, Defaults: three, GGUF: &model.GGUF{Architecture: "qwen3"}},
+	}
+}
+
 // New builds a model from its configuration and weights.
 func New(c *model.Config, l *model.Loader) (model.Model, error) {
 	three := c.ModelType == "qwen3"

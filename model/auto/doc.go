@@ -1,0 +1,22 @@
+// Package auto opens a checkpoint of any supported family: a Hugging Face folder
+// or a GGUF file. It is the package most programs start with.
+//
+//	c, err := auto.Open("gemma-3-270m-q4_k_m.gguf", auto.Options{})
+//
+// Open gives a Checkpoint: model, tokenizer, chat template and the ids of special
+// tokens. Save writes one as a Hugging Face folder that transformers and other
+// tools read. Families lists what is supported: model_type llama, mistral, qwen2,
+// qwen3 and gemma3_text; ParseConfig tells the family of a config.json, and New
+// makes a model of one without a checkpoint.
+//
+// A checkpoint is checked before it is used: every missing weight, wrong shape,
+// NaN and tensor that would be left out is named in one error.
+//
+// # Caveats
+//
+// Quantised tensors of GGUF files are decoded to float32, so such a model takes
+// more memory than its file. Checkpoints of bitsandbytes, GPTQ and AWQ are
+// refused. The configuration of a GGUF model is what llama.cpp's metadata tells:
+// fields that it does not keep have the family's defaults, and eos, end-of-turn
+// and end-of-message tokens all end a text.
+package auto

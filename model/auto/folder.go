@@ -1,0 +1,88 @@
+package auto
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/safetensors"
+)
+
+// folderSource reads weights from the safetensors files of a folder.
+type folderSource struct {
+	folder *safetensors.Folder
+	// widen reads 16-bit weights as float32 at once, because that is what the
+	// loader wants in the end.
+	widen bool
+	// mapped hands out windows of the mapping instead of copies.
+	mapped bool
+}
+
+// Names lists the tensors of all files.
+func (s *folderSource) Names() []string {
+	var names []string
+	for n := range s.folder.Tensors() {
+		names = append(names, n)
+	}
+	return names
+}
+
+// Param reads one tensor.
+func (s *folderSource) Param(name string) (*tensor.Param, error) {
+	t, err := s.folder.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	switch dt := t.Dtype(); {
+	case dt == safetensors.F32 && s.mapped:
+		return window[float32](t)
+	case dt == safetensors.BF16 && !s.widen:
+		return half[tensor.BF16](t, s.mapped)
+	case dt == safetensors.F16 && !s.widen:
+		return half[tensor.F16](t, s.mapped)
+	case dt.Widens() && (dt.Bits() >= 16):
+		data, err := t.Float32()
+		if err != nil {
+			return nil, err
+		}
+		return tensor.NewParam(name, data, shapeOf(t)...)
+	}
+	return nil, fmt.Errorf("%w: %s is stored as %v, want F32, F64, BF16 or F16", ErrUnsupported, name, t.Dtype())
+}
+
+// half reads a tensor of 16-bit numbers without converting it.
+func half[T tensor.BF16 | tensor.F16](t safetensors.Tensor, mapped bool) (*tensor.Param, error) {
+	if mapped {
+		return window[T](t)
+	}
+	data := make([]T, t.Len())
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 2*len(data))
+	// Every goroutine has a View of its own, because that is what guards it
+	// against a file that shrinks.
+	err := inParallel(len(bytes), func(lo, hi int) error {
+		return t.View(func(src []byte) error { copy(bytes[lo:hi], src[lo:hi]); return nil })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return tensor.NewParam(t.Name(), data, shapeOf(t)...)
+}
+
+// window is a parameter over the mapping itself where that is aligned, else over
+// a copy. Files are little-endian, as are the machines that Go maps files on.
+func window[T tensor.BF16 | tensor.F16 | float32](t safetensors.Tensor) (*tensor.Param, error) {
+	bytes, err := t.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	data := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), t.Len())
+	return tensor.NewParam(t.Name(), data, shapeOf(t)...)
+}
+
+// shapeOf is the shape with scalars as vectors of one element.
+func shapeOf(t safetensors.Tensor) []int {
+	if s := t.Shape(); len(s) > 0 {
+		return s
+	}
+	return []int{1}
+}

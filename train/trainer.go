@@ -109,7 +109,7 @@ func needsTotal(s Schedule) bool {
 		return s.lengthNeedsTotal()
 	case WarmupStableDecay:
 		return s.lengthNeedsTotal() || s.StableSteps == 0
-	case ReduceOnPlateau:
+	case ReduceOnPlateau, Greedy:
 		return false
 	}
 	return true

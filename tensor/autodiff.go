@@ -27,7 +27,7 @@ func Gradients(outs, seeds, wrt Nodes) []Nodes {
 	}
 	r := newReverse(outs, wrt)
 	for i, o := range outs {
-		r.grads[o] = append(r.grads[o], seeds[i])
+		r.grads[o] = append(r.grads[o], follow(seeds[i], o))
 	}
 	for i := len(r.order) - 1; i >= 0; i-- {
 		r.visit(r.order[i])
@@ -180,9 +180,17 @@ func (r *reverse) visitForeign(n *Node) {
 	for i, c := range in {
 		need[i] = need[i] && r.need[c]
 	}
+	if why, broken := brokenGradients[n.Op().String()]; broken {
+		fail("the gradient of Gorgonia's %v is wrong: %s", n.Op(), why)
+	}
 	gs, err := n.Op().(gorgonia.SDOp).SymDiff(append(Nodes(nil), in...), n, r.total(n))
 	if err != nil {
 		fail("differentiating %v: %v", n, err)
+	}
+	for i := range min(len(gs), len(in)) {
+		if need[i] && gs[i] != nil {
+			gs[i] = follow(gs[i], in[i])
+		}
 	}
 	r.pass(n.Op().String(), in, need, gs)
 }

@@ -3,6 +3,7 @@ package tensor
 import (
 	"unsafe"
 
+	"github.com/posttrain/posttrain/internal/kernel"
 	"gorgonia.org/gorgonia"
 )
 
@@ -69,8 +70,9 @@ type instruction struct {
 	in, out []int // values; -1 in out for an output nobody wants
 	inPlace []int // per output: operand whose memory it may take, or -1
 	acc     []bool
-	scratch int // buffer, or -1
-	segment int // of recomputation; 0 for none
+	scratch int  // buffer, or -1
+	segment int  // of recomputation; 0 for none
+	again   bool // recomputed in the backward pass
 	foreign *foreign
 	call    Call
 }
@@ -115,6 +117,7 @@ func newProgram(g *Graph, outs Nodes, o CompileOptions) (p *Program, err error) 
 		o.Arena = &Arena{}
 	}
 	c := newCompiler(g, outs, o)
+	c.inputHashes()
 	c.translate()
 	if len(o.Checkpoints) > 0 {
 		c.recompute()
@@ -205,6 +208,10 @@ func (c *compiler) translate() {
 		case nil:
 			c.newValue(n, true)
 		case *Op:
+			if op.group.spec.Name == followName {
+				c.addFollow(n)
+				break
+			}
 			c.addOurs(n, op)
 		case interface{ Value() gorgonia.Value }: // Gorgonia's constants
 			c.newValue(n, true)
@@ -308,15 +315,17 @@ func (c *compiler) addAccumulation(n *Node, p *Param) {
 // accumulateKernel adds its operand to its output.
 func accumulateKernel(dt Dtype) Kernel {
 	if dt == Float64 {
-		return func(c *Call) { addTo(Slice[float64](&c.Out[0]), Slice[float64](&c.In[0])) }
+		return addTo[float64]()
 	}
-	return func(c *Call) { addTo(Slice[float32](&c.Out[0]), Slice[float32](&c.In[0])) }
+	return addTo[float32]()
 }
 
-func addTo[T Float](dst, x []T) {
-	for i, v := range x {
-		dst[i] += v
+func addTo[T Float]() Kernel {
+	body := func(c *Call, lo, hi, _ int) {
+		dst := Slice[T](&c.Out[0])[lo:hi]
+		kernel.Add(dst, dst, Slice[T](&c.In[0])[lo:hi])
 	}
+	return func(c *Call) { c.Parallel(c.In[0].Len, elementGrain, body) }
 }
 
 // accumulator is the memory of p's gradient.

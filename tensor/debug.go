@@ -89,5 +89,10 @@ func (p *Program) Timings() []Timing {
 	return list
 }
 
-// zero clears the memory of n elements.
-func zero(ptr unsafe.Pointer, bytes int) { clear(unsafe.Slice((*byte)(ptr), bytes)) }
+// bytesOf is n bytes of memory; nil for none.
+func bytesOf(ptr unsafe.Pointer, n int) []byte {
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(ptr), n)
+}

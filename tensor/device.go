@@ -73,6 +73,8 @@ func (d *Device) equip(c *Call) {
 type Arena struct {
 	memory  []byte
 	version int
+	packing *kernel.Scratch
+	threads int // that packing has room for
 }
 
 // Bytes is the size of the arena at present.
@@ -84,6 +86,15 @@ func (a *Arena) reserve(n int) {
 		a.memory = alignedBytes(n)
 		a.version++
 	}
+}
+
+// gemmScratch is the memory in which matrix products reorder their operands. It
+// grows on use to at most 32 MiB, and programs that share an arena share it.
+func (a *Arena) gemmScratch(threads int) *kernel.Scratch {
+	if a.packing == nil || a.threads < threads {
+		a.packing, a.threads = kernel.NewScratch(threads), threads
+	}
+	return a.packing
 }
 
 const alignment = 64 // one cache line, one AVX-512 register

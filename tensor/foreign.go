@@ -16,49 +16,54 @@ import (
 type foreign struct {
 	op      gorgonia.Op
 	call    *Call
+	values  []*value // operands
 	in      []gorgonia.Value
-	staging [][]byte // per operand; nil where the op reads the program's memory
+	staged  []int // per operand: its offset in scratch memory, or -1
 	headers []unsafe.Pointer
 	out     gorgonia.Value
 	outPtr  unsafe.Pointer
 	outSize int
 }
 
-// addForeign books one of Gorgonia's own ops. Its output follows the dynamic
-// axis of an operand when its leading dimension equals that axis's capacity.
+// addForeign books one of Gorgonia's own ops.
 func (c *compiler) addForeign(n *Node) {
 	ops := c.operands(n)
-	for _, v := range ops {
-		ax := c.values[v].axis
-		if ax >= 0 && n.Dims() > 0 && n.Shape()[0] == c.axes[ax].capacity {
-			c.axisOf[n] = ax
-			break
-		}
+	if ax := c.foreignAxis(n, ops); ax >= 0 {
+		c.axisOf[n] = ax
 	}
 	if err := lintForeign(n); err != nil {
 		fail("%v", err)
 	}
 	out := c.newValue(n, false)
-	c.ins = append(c.ins, instruction{name: n.Op().String(), node: n, in: ops, out: []int{out}, inPlace: []int{-1},
-		acc: []bool{false}, scratch: -1, segment: c.segmentOf(n), foreign: &foreign{op: n.Op()}})
+	f := &foreign{op: n.Op(), staged: make([]int, len(ops))}
+	in := instruction{name: n.Op().String(), node: n, in: ops, out: []int{out}, inPlace: []int{-1},
+		acc: []bool{false}, scratch: -1, segment: c.segmentOf(n), foreign: f}
+	if size := f.stage(c.values, ops); size > 0 {
+		in.scratch = c.newScratch(size)
+	}
+	c.ins = append(c.ins, in)
 }
 
-// brokenOps are ops of Gorgonia v0.9.18 whose value or gradient is wrong
-// (shared/notes/gorgonia.md §3.2), with what to use instead.
-var brokenOps = map[string]string{
-	"softmaxOp":   "merges with log-softmax; use TokenLogProb or Exp and sums",
-	"dropoutOp":   "its gradient divides by p; use tensor.Dropout",
-	"logSumExpOp": "does not build for a matrix; use TokenLogProb",
-}
-
-func lintForeign(n *Node) error {
-	name := fmt.Sprintf("%T", n.Op())
-	for bad, why := range brokenOps {
-		if name == "*gorgonia."+bad || name == "gorgonia."+bad {
-			return fmt.Errorf("Gorgonia's %s cannot be trusted: %s", bad, why)
+// stage gives each operand on a dynamic axis a place in the instruction's
+// scratch memory and returns the size of all of them.
+func (f *foreign) stage(values []value, operands []int) (size int) {
+	for i, v := range operands {
+		f.staged[i] = -1
+		if values[v].axis >= 0 {
+			f.staged[i] = size
+			size += (values[v].size*int(values[v].node.Dtype().Size()) + alignment - 1) &^ (alignment - 1)
 		}
 	}
-	return nil
+	return size
+}
+
+// staging is the memory of operand i at full capacity; nil where the op reads
+// the program's memory.
+func (f *foreign) staging(c *Call, i int, n *value) []byte {
+	if f.staged[i] < 0 {
+		return nil
+	}
+	return c.Scratch[f.staged[i] : f.staged[i]+n.size*int(n.node.Dtype().Size())]
 }
 
 // prepare makes the values that the op is called with.
@@ -66,14 +71,9 @@ func (f *foreign) prepare(p *Program, in *instruction) error {
 	f.call = &in.call
 	f.in = make([]gorgonia.Value, len(in.in))
 	f.headers = make([]unsafe.Pointer, len(in.in))
-	if f.staging == nil {
-		f.staging = make([][]byte, len(in.in))
-	}
+	f.values = make([]*value, len(in.in))
 	for i, v := range in.in {
-		val := &p.values[v]
-		if val.axis >= 0 && f.staging[i] == nil {
-			f.staging[i] = alignedBytes(elements(val.node.Shape()) * int(val.node.Dtype().Size()))
-		}
+		f.values[i] = &p.values[v]
 	}
 	n := p.values[in.out[0]].node
 	f.outPtr, f.outSize = in.call.Out[0].Ptr, elements(n.Shape())*int(n.Dtype().Size())
@@ -82,8 +82,8 @@ func (f *foreign) prepare(p *Program, in *instruction) error {
 	if err != nil {
 		return fmt.Errorf("tensor: op %s: %w", in.name, err)
 	}
-	for i, v := range in.in {
-		if err := f.refresh(i, p.values[v].node); err != nil {
+	for i := range in.in {
+		if err := f.refresh(i); err != nil {
 			return fmt.Errorf("tensor: op %s: %w", in.name, err)
 		}
 	}
@@ -91,10 +91,10 @@ func (f *foreign) prepare(p *Program, in *instruction) error {
 }
 
 // refresh points operand i at its memory, where that is known and has moved.
-func (f *foreign) refresh(i int, n *Node) error {
-	ptr := f.call.In[i].Ptr
-	if f.staging[i] != nil {
-		ptr = unsafe.Pointer(unsafe.SliceData(f.staging[i]))
+func (f *foreign) refresh(i int) error {
+	ptr, n := f.call.In[i].Ptr, f.values[i].node
+	if s := f.staging(f.call, i, f.values[i]); s != nil {
+		ptr = unsafe.Pointer(unsafe.SliceData(s))
 	}
 	if ptr == nil || ptr == f.headers[i] {
 		return nil
@@ -108,24 +108,20 @@ func (f *foreign) refresh(i int, n *Node) error {
 func (f *foreign) run(c *Call) {
 	for i := range c.In {
 		v := &c.In[i]
-		if s := f.staging[i]; s != nil {
+		if s := f.staging(c, i, f.values[i]); s != nil {
 			live := v.Len * int(v.Dtype.Size())
-			if live > 0 {
-				copy(s, unsafe.Slice((*byte)(v.Ptr), live))
-			}
+			copy(s, bytesOf(v.Ptr, live))
 			clear(s[live:])
 		} else if v.Ptr != f.headers[i] {
-			w, err := wrap(v.Ptr, v.Dtype, v.Shape)
-			if err != nil {
+			if err := f.refresh(i); err != nil {
 				panic(err)
 			}
-			f.in[i], f.headers[i] = w, v.Ptr
 		}
 	}
 	var r gorgonia.Value
 	var err error
 	if op, ok := f.op.(gorgonia.UsePreallocDoer); ok {
-		zero(f.outPtr, f.outSize)
+		clear(bytesOf(f.outPtr, f.outSize))
 		r, err = op.UsePreallocDo(f.out, f.in...)
 	} else {
 		r, err = f.op.Do(f.in...)

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"unsafe"
 
@@ -44,9 +45,9 @@ func NewParam[T Element](name string, data []T, shape ...int) (*Param, error) {
 	case []float64:
 		p.f64 = d
 	case []BF16:
-		p.half = unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(d))), len(d))
+		p.half = bits(d)
 	case []F16:
-		p.half = unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(d))), len(d))
+		p.half = bits(d)
 	default:
 		return nil, fmt.Errorf("tensor: parameter %s: %v cannot store weights", name, p.dtype)
 	}
@@ -172,14 +173,41 @@ func (p *Param) Convert(dt Dtype) (*Param, error) {
 		return NewParam(p.name, dst, p.shape...)
 	case BFloat16:
 		dst := make([]BF16, p.Len())
-		kernel.F32ToBF16(bits(dst), p.Float32s())
+		kernel.F32ToBF16(bits(dst), p.narrowing())
 		return NewParam(p.name, dst, p.shape...)
 	case Float16:
 		dst := make([]F16, p.Len())
-		kernel.F32ToF16(bits(dst), p.Float32s())
+		kernel.F32ToF16(bits(dst), p.narrowing())
 		return NewParam(p.name, dst, p.shape...)
 	}
 	return nil, fmt.Errorf("tensor: parameter %s: cannot store weights as %v", p.name, dt)
+}
+
+// narrowing is Float32s for values that are rounded once more: float64 values
+// are rounded to odd, so that the second rounding gives what one would.
+func (p *Param) narrowing() []float32 {
+	if p.f64 == nil {
+		return p.Float32s()
+	}
+	dst := make([]float32, p.Len())
+	for i, x := range p.f64 {
+		dst[i] = roundToOdd(x)
+	}
+	return dst
+}
+
+// roundToOdd truncates and sets the last bit of what is inexact (Boldo and
+// Melquiond 2008, "Emulation of FMA and correctly rounded sums").
+func roundToOdd(x float64) float32 {
+	f := float32(x)
+	if float64(f) == x || x != x || math.IsInf(x, 0) {
+		return f
+	}
+	b := math.Float32bits(f)
+	if math.Abs(float64(f)) > math.Abs(x) {
+		b--
+	}
+	return math.Float32frombits(b | 1)
 }
 
 // bits is the memory of 16-bit numbers as bit patterns.
@@ -188,17 +216,19 @@ func bits[T BF16 | F16](s []T) []uint16 {
 }
 
 // Set overwrites the values with v, rounded to the storage type (to nearest
-// even). It panics when the lengths differ. Memory that was mapped from a file
-// is replaced by memory of p's own, so graphs that were built before must be
-// built again.
-func (p *Param) Set(v []float64) {
+// even). The values move to new memory, because the old may be a mapped file;
+// programs that read the parameter follow. It fails when the lengths differ.
+func (p *Param) Set(v []float64) error {
 	q, err := NewParam(p.name, v, p.shape...)
-	if err == nil {
-		q, err = q.Convert(p.dtype)
-	}
 	if err != nil {
-		panic(err)
+		return err
 	}
-	p.value, p.f32, p.f64, p.half = q.value, q.f32, q.f64, q.half
+	if q, err = q.Convert(p.dtype); err != nil {
+		return err
+	}
+	// Nodes hold this header: what it points to is replaced, not the header.
+	*p.value.(*gtensor.Dense) = *q.value.(*gtensor.Dense)
+	p.f32, p.f64, p.half = q.f32, q.f64, q.half
 	p.Changed()
+	return nil
 }

@@ -1,15 +1,32 @@
 package tensor
 
-import "sort"
+import (
+	"fmt"
+	"sort"
+)
 
-// Plan is what a program needs, in bytes and counts.
+// Plan is what a program needs, in bytes and counts. Matrix products reorder
+// their operands in up to 32 MiB besides, once an arena.
 type Plan struct {
 	Instructions int
 	Arena        int // planned memory for all intermediate values and scratch
 	MaxLive      int // lower bound of Arena: the most that is live at once
 	Sum          int // what it would take without reuse
+	Parameters   int // stored values of the parameters that the program reads
+	Gradients    int // gradient accumulators that the program adds to
+	Inputs       int // other inputs at full capacity, in the caller's memory
 	InPlace      int // values that took over an operand's memory
 	Recomputed   int // instructions run again in the backward pass
+}
+
+// Total is all memory of the plan in bytes.
+func (p Plan) Total() int { return p.Arena + p.Parameters + p.Gradients + p.Inputs }
+
+// String states the plan with sizes in MiB.
+func (p Plan) String() string {
+	mib := func(n int) float64 { return float64(n) / (1 << 20) }
+	return fmt.Sprintf("%.1f MiB: parameters %.1f, gradients %.1f, inputs %.1f, arena %.1f (at least %.1f, %.1f without reuse); %d instructions, %d in place, %d recomputed",
+		mib(p.Total()), mib(p.Parameters), mib(p.Gradients), mib(p.Inputs), mib(p.Arena), mib(p.MaxLive), mib(p.Sum), p.Instructions, p.InPlace, p.Recomputed)
 }
 
 // lifetimes sets the first and last use of every buffer.
@@ -103,6 +120,7 @@ func (c *compiler) takeOver(in *instruction, at, out, operand int) bool {
 // is free during its lifetime.
 func (c *compiler) place() Plan {
 	plan := Plan{Instructions: len(c.ins), InPlace: c.reused, Recomputed: c.again}
+	c.countExternal(&plan)
 	var todo []int
 	delta := make([]int, len(c.ins)+2)
 	for i := range c.buffers {
@@ -136,6 +154,28 @@ func (c *compiler) place() Plan {
 		placed[at] = i
 	}
 	return plan
+}
+
+// countExternal adds up what lies outside the arena.
+func (c *compiler) countExternal(plan *Plan) {
+	for _, n := range c.order {
+		if n.Op() != nil {
+			continue
+		}
+		size := c.values[c.byNode[n]].size * int(n.Dtype().Size())
+		if n.Value() != nil {
+			plan.Parameters += size
+		} else {
+			plan.Inputs += size
+		}
+	}
+	seen := map[*Param]bool{}
+	for _, a := range c.o.Accumulate {
+		if !seen[a.Into] {
+			seen[a.Into] = true
+			plan.Gradients += a.Into.Len() * int(a.Into.accumulatorDtype().Size())
+		}
+	}
 }
 
 func (c *compiler) bestGap(placed []int, b *buffer) int {

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/posttrain/posttrain/internal/kernel"
 	"gorgonia.org/gorgonia"
 )
 
@@ -32,7 +31,10 @@ type Program struct {
 	resized bool
 	timings []time.Duration
 	at      int // the instruction that runs
+	closed  bool
 }
+
+var errClosed = errors.New("tensor: program is closed")
 
 var _ gorgonia.VM = (*Program)(nil)
 
@@ -50,7 +52,7 @@ type boundInput struct {
 // link allocates the arena and points every operand at its memory.
 func (p *Program) link() error {
 	p.inputOf = map[*Node]int{}
-	scratch := kernel.NewScratch(p.device.Threads())
+	scratch := p.arena.gemmScratch(p.device.Threads())
 	for i := range p.ins {
 		in := &p.ins[i]
 		c := &in.call
@@ -90,7 +92,7 @@ func (p *Program) watch(v int, view *View) {
 	if !ok {
 		at = len(p.inputs)
 		p.inputOf[n] = at
-		p.inputs = append(p.inputs, boundInput{node: n, axis: p.values[v].axis, size: p.values[v].size})
+		p.inputs = append(p.inputs, boundInput{node: n, axis: p.values[p.byNode[n]].axis, size: p.values[v].size})
 	}
 	p.inputs[at].views = append(p.inputs[at].views, view)
 }
@@ -194,6 +196,9 @@ func (p *Program) SetRandom(seed, step uint64) { p.random.Seed, p.random.Step = 
 func (p *Program) Run() (err error) {
 	p.at = -1
 	defer p.rescue(&err)
+	if p.closed {
+		return errClosed
+	}
 	if p.version != p.arena.version {
 		if err := p.relocate(); err != nil {
 			return err
@@ -280,9 +285,16 @@ func (p *Program) resizeView(view *View, v int) {
 }
 
 // Values is the memory of an output of the program after a run: live rows only,
-// valid until the next run. It fails for a node that was not among Compile's
-// outputs, because its memory may have been used again.
+// valid until the next run of a program on the same arena. It fails for a node
+// that was not among Compile's outputs, because its memory may have been used
+// again.
 func Values[T Element](p *Program, n *Node) ([]T, error) {
+	if p.closed {
+		return nil, errClosed
+	}
+	if p.version != p.arena.version {
+		return nil, fmt.Errorf("tensor: output %v: the arena was replaced since the program ran", n)
+	}
 	v, ok := p.byNode[n]
 	if !ok || !p.buffers[p.values[v].buf].pinned {
 		return nil, fmt.Errorf("tensor: %v is not an output of the program", n)
@@ -308,7 +320,8 @@ func Values[T Element](p *Program, n *Node) ([]T, error) {
 func (p *Program) Plan() Plan { return p.plan }
 
 // RunAll is Run under the name that Gorgonia's VM interface gives it. It also
-// binds the outputs to their nodes, so that node.Value() works.
+// binds the outputs to their nodes, so that node.Value() works; rows past the
+// live ones of a dynamic axis hold rubbish there.
 func (p *Program) RunAll() error {
 	if err := p.Run(); err != nil {
 		return err
@@ -334,7 +347,7 @@ func (p *Program) Reset() {}
 
 // Close releases the program's memory. The program cannot run afterwards.
 func (p *Program) Close() error {
-	p.ins, p.inputs, p.arena = nil, nil, &Arena{}
+	p.ins, p.inputs, p.inputOf, p.arena, p.closed = nil, nil, nil, &Arena{}, true
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package tensor
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // segmentOf numbers the stretch between two checkpoints that n lies in; 0 after
 // the last checkpoint and without checkpoints.
@@ -32,6 +35,46 @@ func (c *compiler) recompute() {
 		list = append(list, in)
 	}
 	c.ins = list
+	c.dropUnread()
+}
+
+// dropUnread forgets outputs that nobody reads, and instructions without any
+// output left: of an op with several outputs the backward pass may need one
+// only, which is often the cheap one.
+func (c *compiler) dropUnread() {
+	reads := make([]int, len(c.buffers))
+	for i := range c.ins {
+		for _, v := range c.ins[i].in {
+			reads[c.values[v].buf]++
+		}
+	}
+	for i := len(c.ins) - 1; i >= 0; i-- {
+		in := &c.ins[i]
+		needed := in.spec != nil && in.spec.Stateful
+		for k, v := range in.out {
+			if v < 0 {
+				continue
+			}
+			if b := c.values[v].buf; reads[b] > 0 || c.buffers[b].pinned || c.buffers[b].external {
+				needed = true
+			} else {
+				in.out[k] = -1
+			}
+		}
+		if needed {
+			continue
+		}
+		for _, v := range in.in {
+			reads[c.values[v].buf]--
+		}
+		in.out = nil
+	}
+	c.ins = slices.DeleteFunc(c.ins, func(in instruction) bool { return in.out == nil })
+	for i := range c.ins {
+		if c.ins[i].again {
+			c.again++
+		}
+	}
 }
 
 type recomputation struct {
@@ -81,7 +124,7 @@ func (r *recomputation) ensure(v int, list *[]instruction) int {
 		return f
 	}
 	again := r.c.ins[d]
-	again.segment = 0
+	again.segment, again.again = 0, true
 	again.in = append([]int(nil), again.in...)
 	again.out = append([]int(nil), again.out...)
 	for k, x := range again.in {
@@ -102,6 +145,5 @@ func (r *recomputation) ensure(v int, list *[]instruction) int {
 		again.scratch = r.c.newScratch(r.c.buffers[again.scratch].size)
 	}
 	*list = append(*list, again)
-	r.c.again++
 	return r.fresh[v]
 }

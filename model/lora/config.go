@@ -1,0 +1,102 @@
+package lora
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// ErrConfig is wrapped by errors about an adapter's configuration.
+var ErrConfig = errors.New("lora: configuration is wrong")
+
+// AllLinear is the target that stands for every linear layer but the head.
+const AllLinear = "all-linear"
+
+// maxRank bounds ranks; useful ones are below a thousand.
+const maxRank = 1 << 16
+
+// Config says where an adapter sits and how it is scaled. The zero value is
+// rank 16 with α = 32 on all linear layers.
+type Config struct {
+	Rank  int     // r; 0 means 16
+	Alpha float64 // α; 0 means 2r
+	// Targets are module names: a layer is adapted when its path equals one of
+	// them or ends in a dot and one of them. The embedding (embed_tokens) and the
+	// output head (lm_head) are adapted only when they are named so. Nil means
+	// AllLinear.
+	Targets []string
+	// TargetPattern, if set, is a regular expression that must match the whole
+	// path, and replaces Targets. The syntax is that of package regexp, which
+	// lacks the look-around of Python's.
+	TargetPattern string
+	// Exclude and ExcludePattern take layers out again, by the same rules. At
+	// most one of them may be set.
+	Exclude        []string
+	ExcludePattern string
+	// RankStabilised scales by α/√r instead of α/r.
+	RankStabilised bool
+	// RankPattern and AlphaPattern override rank and α of the layers whose path
+	// a key matches as ^(.*\.)?(key)$. Of several keys the first counts.
+	RankPattern  Patterns[int]
+	AlphaPattern Patterns[float64]
+	// Dropout is the probability of zeroing an input feature in training.
+	Dropout float64
+	// Seed keys the initial values; it is not part of a PEFT folder.
+	Seed uint64
+
+	// BaseModel, Revision and TaskType are what a PEFT folder says about the model
+	// that the adapter belongs to. They are kept and written, and influence
+	// nothing here. TaskType "" means CAUSAL_LM.
+	BaseModel, Revision, TaskType string
+}
+
+func (c Config) withDefaults() Config {
+	if c.Rank == 0 {
+		c.Rank = 16
+	}
+	if c.Alpha == 0 {
+		c.Alpha = 2 * float64(c.Rank)
+	}
+	if c.Targets == nil && c.TargetPattern == "" {
+		c.Targets = []string{AllLinear}
+	}
+	if c.TaskType == "" {
+		c.TaskType = "CAUSAL_LM"
+	}
+	return c
+}
+
+// Validate reports everything wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...))
+	}
+	if c.Rank < 0 || c.Rank > maxRank {
+		bad("rank is %d, want 1 to %d (0 for 16)", c.Rank, maxRank)
+	}
+	if !(c.Alpha >= 0) || math.IsInf(c.Alpha, 0) {
+		bad("alpha is %g, want a positive number (0 for twice the rank)", c.Alpha)
+	}
+	if !(c.Dropout >= 0 && c.Dropout < 1) {
+		bad("dropout is %g, want 0 up to but not 1", c.Dropout)
+	}
+	if c.Targets != nil && c.TargetPattern != "" {
+		bad("both targets and a target pattern are given, want one")
+	}
+	if c.Exclude != nil && c.ExcludePattern != "" {
+		bad("both excluded names and a pattern of them are given, want one")
+	}
+	for _, p := range c.RankPattern {
+		if p.Value < 1 || p.Value > maxRank {
+			bad("rank pattern %q is %d, want 1 to %d", p.Key, p.Value, maxRank)
+		}
+	}
+	for _, p := range c.AlphaPattern {
+		if !(p.Value > 0) || math.IsInf(p.Value, 0) {
+			bad("alpha pattern %q is %g, want a positive number", p.Key, p.Value)
+		}
+	}
+	_, err := newMatcher(c)
+	return errors.Join(append(errs, err)...)
+}

@@ -1,0 +1,193 @@
+package lora
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Names in a PEFT folder.
+const (
+	configFile  = "adapter_config.json"
+	weightsFile = "adapter_model.safetensors"
+	filePrefix  = "base_model.model."
+	baseSuffix  = ".base_layer.weight"
+)
+
+// maxConfigBytes bounds adapter_config.json; published ones are a few kB.
+const maxConfigBytes = 4 << 20
+
+// maxShown is how much of an unexpected value an error shows.
+const maxShown = 80
+
+// allowed are the values that fields may have which are not part of Config. A nil
+// list allows everything: those fields say where the adapter came from, or how
+// PEFT would initialise, place or train it. Of fields that are not listed only
+// values that turn something off are allowed. Initialisations that change the
+// base model (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) are not.
+var allowed = map[string][]string{
+	"peft_type":         {`"LORA"`},
+	"bias":              {`"none"`, "null"},
+	"init_lora_weights": {"null", "true", "false", `"gaussian"`, `"orthogonal"`, `"eva"`},
+	"auto_mapping":      nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "layers_pattern": nil, "loftq_config": nil,
+	"lora_ga_config": nil, "megatron_core": nil, "peft_version": nil, "qalora_group_size": nil, "runtime_config": nil,
+}
+
+// off are the values that turn an option off.
+var off = []string{"null", "false", "[]", "{}", `""`, "0"}
+
+// parsePEFT reads adapter_config.json; name stands for its path in errors. It
+// refuses every variant that would be computed wrongly.
+func parsePEFT(name string, raw []byte) (Config, error) {
+	var all map[string]json.RawMessage
+	if len(raw) > maxConfigBytes {
+		return Config{}, fmt.Errorf("%w: %s: got %d bytes, want at most %d", ErrConfig, name, len(raw), maxConfigBytes)
+	}
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return Config{}, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
+	}
+	if all["peft_type"] == nil {
+		all["peft_type"] = json.RawMessage("nothing")
+	}
+	c := Config{Rank: 8, Alpha: 8} // PEFT's defaults
+	known := map[string]any{
+		"r": &c.Rank, "lora_alpha": &c.Alpha, "lora_dropout": &c.Dropout, "use_rslora": &c.RankStabilised,
+		"rank_pattern": &c.RankPattern, "alpha_pattern": &c.AlphaPattern,
+		"target_modules": &names{&c.Targets, &c.TargetPattern}, "exclude_modules": &names{&c.Exclude, &c.ExcludePattern},
+		"base_model_name_or_path": &c.BaseModel, "revision": &c.Revision, "task_type": &c.TaskType,
+	}
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if err := readField(key, all[key], known[key]); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %s: %s: %w", ErrConfig, name, key, err))
+		}
+	}
+	if len(errs) == 0 {
+		if err := errors.Join(c.checkFile(), c.Validate()); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return c, errors.Join(errs...)
+}
+
+// checkFile reports what Config takes for a wish for defaults but a file must not
+// have.
+func (c Config) checkFile() error {
+	var errs []error
+	if c.Rank == 0 {
+		errs = append(errs, fmt.Errorf("%w: r is 0, want 1 to %d", ErrConfig, maxRank))
+	}
+	if c.Alpha == 0 {
+		errs = append(errs, fmt.Errorf("%w: lora_alpha is 0, want a positive number", ErrConfig))
+	}
+	if len(c.Targets) == 0 && c.TargetPattern == "" {
+		errs = append(errs, fmt.Errorf("%w: target_modules is empty, want names or a pattern", ErrConfig))
+	}
+	return errors.Join(errs...)
+}
+
+// readField decodes a field into a place of Config, or checks one that has none.
+func readField(key string, v json.RawMessage, into any) error {
+	if into != nil {
+		if err := json.Unmarshal(v, into); err != nil {
+			return fmt.Errorf("got %.*s: %w", maxShown, v, err)
+		}
+		return nil
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, v) == nil {
+		v = compact.Bytes()
+	}
+	want, listed := allowed[key]
+	if listed && want == nil {
+		return nil
+	}
+	if !listed {
+		want = off
+	}
+	if !slices.Contains(want, string(v)) {
+		return fmt.Errorf("got %.*s, which is not supported, want %s", maxShown, v, strings.Join(want, " or "))
+	}
+	return nil
+}
+
+// names is a field that holds a list of names, or a pattern.
+type names struct {
+	list    *[]string
+	pattern *string
+}
+
+// UnmarshalJSON reads the field. The pattern "all-linear" becomes that target.
+func (n *names) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, n.list); err == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, n.pattern); err != nil {
+		return errors.New("want names or a pattern")
+	}
+	if strings.EqualFold(*n.pattern, AllLinear) {
+		*n.list, *n.pattern = []string{AllLinear}, ""
+	}
+	return nil
+}
+
+// peft is adapter_config.json as PEFT reads it.
+type peft struct {
+	PEFTType       string            `json:"peft_type"`
+	TaskType       string            `json:"task_type"`
+	BaseModel      *string           `json:"base_model_name_or_path"`
+	Revision       *string           `json:"revision"`
+	InferenceMode  bool              `json:"inference_mode"`
+	R              int               `json:"r"`
+	Alpha          float64           `json:"lora_alpha"`
+	Dropout        float64           `json:"lora_dropout"`
+	TargetModules  any               `json:"target_modules"`
+	ExcludeModules any               `json:"exclude_modules"`
+	RankPattern    Patterns[int]     `json:"rank_pattern"`
+	AlphaPattern   Patterns[float64] `json:"alpha_pattern"`
+	UseRSLoRA      bool              `json:"use_rslora"`
+	UseDoRA        bool              `json:"use_dora"`
+	Bias           string            `json:"bias"`
+	LoRABias       bool              `json:"lora_bias"`
+	FanInFanOut    bool              `json:"fan_in_fan_out"`
+	InitWeights    bool              `json:"init_lora_weights"`
+	ModulesToSave  []string          `json:"modules_to_save"`
+}
+
+// writePEFT is the configuration as PEFT writes it.
+func (c Config) writePEFT() ([]byte, error) {
+	f := peft{
+		PEFTType: "LORA", TaskType: c.TaskType, BaseModel: orNull(c.BaseModel), Revision: orNull(c.Revision), InferenceMode: true,
+		R: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, TargetModules: listOrPattern(c.Targets, c.TargetPattern),
+		ExcludeModules: listOrPattern(c.Exclude, c.ExcludePattern), RankPattern: c.RankPattern, AlphaPattern: c.AlphaPattern,
+		UseRSLoRA: c.RankStabilised, Bias: "none", InitWeights: true,
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(f)
+	return b.Bytes(), err
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// listOrPattern is a field that holds names or a pattern, null for neither.
+func listOrPattern(list []string, pattern string) any {
+	switch {
+	case pattern != "":
+		return pattern
+	case list == nil:
+		return nil
+	}
+	return list
+}

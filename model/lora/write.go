@@ -17,9 +17,15 @@ import (
 
 // Save writes the adapter as a PEFT folder, which is created if it is missing:
 // adapter_model.safetensors, in the type of the parameters, then
-// adapter_config.json. Each file appears complete or not at all.
-func (a *Adapter) Save(dir string) error {
-	raw, err := a.fileConfig().writePEFT()
+// adapter_config.json. Each file appears complete or not at all. The folder says
+// that the adapter belongs to base, the name of a model or a path; "" stands for
+// what Config says.
+func (a *Adapter) Save(dir, base string) error {
+	c := a.fileConfig()
+	if base != "" && base != c.BaseModel {
+		c.BaseModel, c.Revision = base, ""
+	}
+	raw, err := c.writePEFT()
 	if err != nil {
 		return fmt.Errorf("lora: %w", err)
 	}

@@ -33,7 +33,7 @@ func (a *Attention) Forward(in *Inputs, x *tensor.Node, layer int) *tensor.Node 
 func (a *Attention) rotate(in *Inputs, x *tensor.Node) *tensor.Node {
 	o := a.RoPE
 	if o.LengthFreqs != nil {
-		o.Ends = in.Ends
+		o.Ends, o.Slots = in.Ends, in.Slots
 	}
 	return tensor.RoPE(x, in.Positions, o)
 }

@@ -107,6 +107,11 @@ func openFolder(dir string, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	return fromFolder(dir, files, o)
+}
+
+// fromFolder reads a folder whose small files are read already.
+func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, error) {
 	config, fam, err := ParseConfig(files[configFile])
 	if err != nil {
 		return nil, err

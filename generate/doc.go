@@ -2,10 +2,28 @@
 // sampling, stopping and streaming.
 //
 // Start with New and Generator.Generate; Generator.Stream yields one sequence
-// token by token. Sampling randomness is keyed by (seed, sequence, position), so
-// a sequence's tokens do not depend on what else is in the batch.
+// token by token. Config says how much is decoded at once and Options how one
+// text is continued.
+//
+// Sampling randomness is keyed by (seed, number of the prompt, position). A
+// sequence's tokens and log-probabilities have the same bits whatever else is in
+// the batch and wherever in the cache it lies; Config.Chunk is the only setting
+// of a Generator that changes them (in the last bits).
 //
 // Every token carries its log-probability twice: under the distribution it was
 // sampled from (after temperature and truncation) and under the raw model; the
-// latter equals what training computes for the same tokens, within rounding.
+// latter equals what training computes for the same tokens, within 1e-5 in
+// float32.
+//
+// # Limitations
+//
+// Models whose rotary frequencies depend on the length of the sequence (dynamic
+// NTK, longrope) rotate each key by the length at the time it was computed: a
+// whole chunk of the prompt by the position of the chunk's end, later tokens by
+// their own. For sequences beyond the model's original length that is what
+// transformers does with a cache, but not what training computes, so
+// log-probabilities differ there. Up to the original length they are equal.
+//
+// The cache holds every position of every layer in float32, of layers with a
+// sliding window too.
 package generate

@@ -6,109 +6,88 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/posttrain/posttrain/model"
-	"github.com/posttrain/posttrain/tensor"
 )
-
-// ErrPromptTooLong says that a prompt leaves no room in the cache.
-var ErrPromptTooLong = errors.New("generate: prompt is too long")
-
-// Config sizes a Generator. The zero value decodes up to 8 sequences at once of
-// up to 2048 tokens each, or the model's own limit where that is smaller.
-type Config struct {
-	Adapter   string // active adapter; empty for the base model
-	Sequences int    // decoded at once; 0 means 8
-	Context   int    // tokens of prompt and completion together; 0 means min(2048, the model's limit)
-	Chunk     int    // prompt tokens computed at once; 0 means 256
-	Device    *tensor.Device
-	Arena     *tensor.Arena
-	Decode    Decoder // turns ids into text for stop strings and Token.Text; nil for ids only
-}
-
-// Decoder makes a streaming decoder of ids into text.
-type Decoder interface{ NewStream() Stream }
-
-// Stream turns ids into text piece by piece.
-type Stream interface {
-	Add(id int32) string // the text that becomes complete with id
-	Flush() string       // what is left, incomplete characters replaced
-}
-
-func (c Config) withDefaults(m model.Model) Config {
-	if c.Sequences == 0 {
-		c.Sequences = 8
-	}
-	if c.Context == 0 {
-		c.Context = 2048
-		if limit := m.Config().MaxPositionEmbeddings; limit > 0 {
-			c.Context = min(c.Context, limit)
-		}
-	}
-	if c.Chunk == 0 {
-		c.Chunk = 256
-	}
-	return c
-}
-
-// Validate reports everything wrong with the configuration.
-func (c Config) Validate() error {
-	var errs []error
-	for name, n := range map[string]int{"Sequences": c.Sequences, "Context": c.Context, "Chunk": c.Chunk} {
-		if n < 0 {
-			errs = append(errs, fmt.Errorf("generate: %s is %d, want a positive number or 0 for the default", name, n))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // Generator decodes with one model. It owns a cache and belongs to one goroutine
 // at a time. Parameters are read live: a generator made before a training step
 // uses the weights after it.
 type Generator struct {
-	model model.Model
-	cfg   Config
-	step  *stepProgram
+	model   model.Model
+	cfg     Config
+	cache   *cache
+	prefill *program // rows of prompts
+	decode  *program // one row a sequence
+	sampler sampler
+	busy    bool
 }
 
 // New prepares decoding with m. The cache takes 8 bytes a layer, sequence,
-// context token and key feature.
+// context token and key feature of address space; memory is used as sequences
+// grow into it.
 func New(m model.Model, c Config) (*Generator, error) {
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(c.Validate(), checkAdapter(m, c.Adapter)); err != nil {
 		return nil, err
 	}
-	c = c.withDefaults(m)
-	s, err := newStepProgram(m, c)
-	if err != nil {
+	c = c.withDefaults(m.Config())
+	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c)}
+	var err error
+	if g.prefill, err = newProgram(g, max(c.Chunk, wideRows)); err != nil {
 		return nil, err
 	}
-	return &Generator{model: m, cfg: c, step: s}, nil
+	if g.decode, err = newProgram(g, thinRows); err != nil {
+		return nil, errors.Join(err, g.prefill.program.Close())
+	}
+	return g, nil
 }
 
 // Close releases the cache.
-func (g *Generator) Close() error { return g.step.close() }
+func (g *Generator) Close() error {
+	if g.cache == nil {
+		return nil
+	}
+	g.cache = nil
+	return errors.Join(g.prefill.program.Close(), g.decode.program.Close())
+}
+
+// Context is the number of tokens that a prompt and its completion may have
+// together.
+func (g *Generator) Context() int { return g.cfg.Context }
+
+// Bytes is the memory of the cache, when full, and of the programs.
+func (g *Generator) Bytes() int {
+	if g.cache == nil {
+		return 0
+	}
+	return g.cache.bytes() + max(g.prefill.program.Plan().Arena, g.decode.program.Plan().Arena)
+}
 
 // Generate continues every prompt and returns the completions in order. Prompts
 // wait for a free sequence when there are more than Config.Sequences. It stops
 // between two tokens when ctx ends.
 func (g *Generator) Generate(ctx context.Context, prompts [][]int32, o Options) ([]Completion, error) {
 	out := make([]Completion, len(prompts))
+	texts := make([]strings.Builder, len(prompts))
 	for ev, err := range g.run(ctx, prompts, o) {
 		if err != nil {
 			return nil, err
 		}
 		c := &out[ev.sequence]
 		c.Tokens = append(c.Tokens, ev.token)
-		c.Text += ev.token.Text
-		if ev.token.Finish != "" {
-			c.Finish = ev.token.Finish
-		}
+		texts[ev.sequence].WriteString(ev.token.Text)
+		c.Finish = ev.token.Finish
+	}
+	for i := range out {
+		out[i].Text = texts[i].String()
 	}
 	return out, nil
 }
 
-// Stream continues one prompt and yields its tokens as they are made. The
-// iterator is single-use; breaking out of it is fine.
+// Stream continues one prompt and yields its tokens as they are made. Breaking
+// out of the loop is fine. Text that may belong to a stop string is held back,
+// so a token's Text may be empty and the next one's longer.
 func (g *Generator) Stream(ctx context.Context, prompt []int32, o Options) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		for ev, err := range g.run(ctx, [][]int32{prompt}, o) {
@@ -129,25 +108,19 @@ type event struct {
 // each step by slot.
 func (g *Generator) run(ctx context.Context, prompts [][]int32, o Options) iter.Seq2[event, error] {
 	return func(yield func(event, error) bool) {
-		if err := errors.Join(o.Validate(), g.checkPrompts(prompts)); err != nil {
+		if err := g.begin(prompts, o); err != nil {
 			yield(event{}, err)
 			return
 		}
-		r := &rollout{g: g, opt: o.withDefaults(), prompts: prompts, slots: make([]*sequence, g.cfg.Sequences)}
-		if !o.IgnoreEOS {
-			r.stops = append(r.stops, g.model.Config().EOS...)
-		}
-		r.stops = append(r.stops, o.StopIDs...)
+		defer func() { g.busy = false }()
+		r := newRollout(g, prompts, o.withDefaults())
 		for {
 			if err := ctx.Err(); err != nil {
 				yield(event{}, fmt.Errorf("generate: %w", err))
 				return
 			}
-			r.admit()
-			if !r.busy() {
-				return
-			}
-			if err := r.advance(); err != nil {
+			more, err := r.advance()
+			if err != nil {
 				yield(event{}, err)
 				return
 			}
@@ -156,11 +129,31 @@ func (g *Generator) run(ctx context.Context, prompts [][]int32, o Options) iter.
 					return
 				}
 			}
+			if !more {
+				return
+			}
 		}
 	}
 }
 
+// begin checks a request and marks the generator as busy.
+func (g *Generator) begin(prompts [][]int32, o Options) error {
+	switch {
+	case g.cache == nil:
+		return ErrClosed
+	case g.busy:
+		return ErrBusy
+	}
+	err := errors.Join(o.Validate(), g.checkPrompts(prompts))
+	if err == nil && len(o.Stop) > 0 && g.cfg.Decode == nil {
+		err = errors.New("generate: Stop needs Config.Decode to turn ids into text")
+	}
+	g.busy = err == nil
+	return err
+}
+
 func (g *Generator) checkPrompts(prompts [][]int32) error {
+	v := int32(g.model.Config().VocabSize)
 	for i, p := range prompts {
 		if len(p) == 0 {
 			return fmt.Errorf("generate: prompt %d is empty, want at least one token", i)
@@ -168,7 +161,6 @@ func (g *Generator) checkPrompts(prompts [][]int32) error {
 		if len(p) >= g.cfg.Context {
 			return fmt.Errorf("%w: prompt %d has %d tokens, the context %d", ErrPromptTooLong, i, len(p), g.cfg.Context)
 		}
-		v := int32(g.model.Config().VocabSize)
 		if at := slices.IndexFunc(p, func(id int32) bool { return id < 0 || id >= v }); at >= 0 {
 			return fmt.Errorf("generate: prompt %d: id %d at position %d is outside the vocabulary of %d", i, p[at], at, v)
 		}

@@ -9,15 +9,19 @@ import (
 // Options say how to continue a text. The zero value decodes greedily up to 256
 // tokens or the model's end token.
 type Options struct {
-	MaxTokens   int     // new tokens at most; 0 means 256
-	Temperature float64 // 0 means greedy; divides the logits otherwise
-	TopK        int     // keep the k most likely tokens; 0 keeps all
-	TopP        float64 // keep the smallest set of likeliest tokens with at least this mass; 0 or 1 keeps all
-	MinP        float64 // keep tokens with at least this share of the likeliest one's probability; 0 keeps all
-	StopIDs     []int32 // ids that end a text, beside the model's own end tokens
-	IgnoreEOS   bool    // do not stop at the model's end tokens
-	Stop        []string
-	Seed        uint64
+	MaxTokens   int      // new tokens at most; 0 means 256
+	Temperature float64  // 0 means greedy; divides the logits otherwise
+	TopK        int      // keep the k most likely tokens; 0 keeps all
+	TopP        float64  // keep the smallest set of likeliest tokens with at least this mass; 0 or 1 keeps all
+	MinP        float64  // keep tokens with at least this share of the likeliest one's probability; 0 keeps all
+	StopIDs     []int32  // ids that end a text, beside the model's own end tokens
+	IgnoreEOS   bool     // do not stop at the model's end tokens
+	Stop        []string // texts that end a completion; it is cut before them
+
+	Seed uint64
+	// First is the number of the first prompt: prompt i draws the random numbers
+	// of First+i, so that a list of prompts can be continued in parts.
+	First int
 }
 
 func (o Options) withDefaults() Options {
@@ -48,6 +52,9 @@ func (o Options) Validate() error {
 	if !(o.MinP >= 0 && o.MinP <= 1) {
 		errs = append(errs, fmt.Errorf("generate: MinP is %g, want 0 to 1", o.MinP))
 	}
+	if o.First < 0 || o.First > math.MaxInt32 {
+		errs = append(errs, fmt.Errorf("generate: First is %d, want 0 to %d", o.First, math.MaxInt32))
+	}
 	for i, s := range o.Stop {
 		if s == "" {
 			errs = append(errs, fmt.Errorf("generate: Stop[%d] is empty", i))
@@ -71,14 +78,14 @@ type Token struct {
 	ID             int32
 	LogProb        float64 // nats, raw model
 	SamplerLogProb float64 // nats, under the distribution it was sampled from; 0 when greedy
-	Text           string  // text that this token completes; empty without a decoder
+	Text           string  // text that this token completes; empty without Config.Decode
 	Finish         Finish  // of the sequence, on its last token; else empty
 }
 
 // Completion is a continued text.
 type Completion struct {
 	Tokens []Token
-	Text   string // decoded, cut before a stop string; empty without a decoder
+	Text   string // decoded, cut before a stop string; empty without Config.Decode
 	Finish Finish
 }
 

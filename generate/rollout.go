@@ -1,145 +1,200 @@
 package generate
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 )
-
-// sequence is one text in the making.
-type sequence struct {
-	index   int     // of its prompt
-	ids     []int32 // prompt and completion
-	cached  int     // tokens whose keys and values are in the cache
-	prompt  int
-	stream  Stream
-	text    string // decoded completion
-	shown   int    // bytes of text already handed out
-	sampler sampler
-}
 
 // rollout decodes a list of prompts over the slots of the cache.
 type rollout struct {
 	g       *Generator
 	opt     Options
 	prompts [][]int32
-	next    int
+	next    int // prompt that waits for a slot
 	slots   []*sequence
 	stops   []int32
-	events  []event
-	ready   []int // slots whose next token is due in this step
+	events  []event // of the latest step
+	due     []int   // slots whose next token comes from this batch
+}
+
+func newRollout(g *Generator, prompts [][]int32, o Options) *rollout {
+	r := &rollout{g: g, opt: o, prompts: prompts, slots: make([]*sequence, g.cfg.Sequences)}
+	if !o.IgnoreEOS {
+		r.stops = append(r.stops, g.model.Config().EOS...)
+	}
+	r.stops = append(r.stops, o.StopIDs...)
+	g.sampler.opt = o
+	return r
+}
+
+// advance makes one step: a batch of prompts while any are waiting, else one
+// token of every sequence. It reports whether there is more to do.
+func (r *rollout) advance() (more bool, err error) {
+	r.events = r.events[:0]
+	r.admit()
+	if slices.ContainsFunc(r.slots, (*sequence).needsPrompt) {
+		err = r.computePrompts()
+	} else {
+		err = r.computeTokens()
+	}
+	return r.next < len(r.prompts) || slices.ContainsFunc(r.slots, (*sequence).live), err
 }
 
 // admit gives free slots to waiting prompts.
 func (r *rollout) admit() {
 	for i, s := range r.slots {
-		if s != nil || r.next == len(r.prompts) {
+		if s.live() || r.next == len(r.prompts) {
 			continue
 		}
-		p := r.prompts[r.next]
-		s = &sequence{index: r.next, ids: slices.Clone(p), prompt: len(p), sampler: sampler{opt: r.opt}}
-		if r.g.cfg.Decode != nil {
-			s.stream = r.g.cfg.Decode.NewStream()
-		}
-		r.slots[i] = s
+		r.slots[i] = r.newSequence(r.next)
 		r.next++
 	}
 }
 
-func (r *rollout) busy() bool {
-	return slices.ContainsFunc(r.slots, func(s *sequence) bool { return s != nil })
-}
-
-// advance computes one batch: the rest of the prompts, as far as the chunk goes,
-// and one token of every other sequence.
-func (r *rollout) advance() error {
-	b := &r.g.step.batch
-	b.reset()
-	r.ready, r.events = r.ready[:0], r.events[:0]
-	for slot, s := range r.slots {
-		if s == nil {
-			continue
-		}
-		room := r.g.step.capacity - len(b.tokens)
-		n := min(len(s.ids)-s.cached, room)
-		for k := s.cached; k < s.cached+n; k++ {
-			b.add(s.ids[k], slot, k)
-		}
-		s.cached += n
-		if n > 0 && s.cached == len(s.ids) {
-			b.rows = append(b.rows, int32(len(b.tokens)-1))
-			r.ready = append(r.ready, slot)
+// newSequence begins the completion of a prompt. Where the same prompt is still
+// being computed for another sequence, the new one waits for its result.
+func (r *rollout) newSequence(i int) *sequence {
+	p := r.prompts[i]
+	s := &sequence{index: i, prompt: len(p)}
+	s.ids = append(make([]int32, 0, min(len(p)+r.opt.MaxTokens, r.g.cfg.Context)), p...)
+	if r.g.cfg.Decode != nil {
+		s.text.stream = r.g.cfg.Decode()
+	}
+	for _, other := range r.slots {
+		if other.needsPrompt() && other.twin == nil && slices.Equal(other.ids, p) {
+			s.twin = other
+			break
 		}
 	}
-	logits, err := r.g.step.run()
+	return s
+}
+
+// computePrompts computes one batch of prompt tokens. A prompt is cut at
+// multiples of the chunk, and a piece goes into a batch as a whole: rows that are
+// computed together influence each other's last bits, so which rows those are
+// must depend on the sequence alone.
+func (r *rollout) computePrompts() error {
+	p := r.g.prefill
+	p.reset()
+	r.due = r.due[:0]
+	for slot, s := range r.slots {
+		if !s.needsPrompt() || s.twin != nil {
+			continue
+		}
+		n := min(r.g.cfg.Chunk, s.prompt-s.cached)
+		last := s.cached+n == s.prompt
+		if n > p.room() || last && p.m == thinRows {
+			continue
+		}
+		for range n {
+			p.add(s.ids[s.cached], slot, s.cached)
+			s.cached++
+		}
+		if last {
+			p.want()
+			r.due = append(r.due, slot)
+		}
+	}
+	p.widen(wideRows)
+	logits, err := p.run()
 	if err != nil {
 		return err
 	}
-	v := r.g.model.Config().VocabSize
-	for i, slot := range r.ready {
-		r.take(slot, logits[i*v:(i+1)*v])
+	return r.takeFirst(logits)
+}
+
+// takeFirst samples the first tokens of the sequences whose prompts are done,
+// and of their twins.
+func (r *rollout) takeFirst(logits []float32) error {
+	v := r.g.prefill.vocab
+	for i, from := range r.due {
+		s, row := r.slots[from], logits[i*v:(i+1)*v]
+		if err := r.take(from, row); err != nil {
+			return err
+		}
+		for to, twin := range r.slots {
+			if twin == nil || twin.twin != s {
+				continue
+			}
+			if err := r.g.cache.copy(from, to, s.prompt); err != nil {
+				return err
+			}
+			twin.twin, twin.cached = nil, s.prompt
+			if err := r.take(to, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// computeTokens computes the newest token of every sequence, a group of slots at
+// a time, and samples what follows.
+func (r *rollout) computeTokens() error {
+	p := r.g.decode
+	for slot := 0; slot < len(r.slots); {
+		p.reset()
+		r.due = r.due[:0]
+		for ; slot < len(r.slots) && p.room() > 0; slot++ {
+			if s := r.slots[slot]; s.live() {
+				p.add(s.ids[s.cached], slot, s.cached)
+				p.want()
+				s.cached++
+				r.due = append(r.due, slot)
+			}
+		}
+		if p.n == 0 {
+			return nil
+		}
+		logits, err := p.run()
+		if err != nil {
+			return err
+		}
+		for i, slot := range r.due {
+			if err := r.take(slot, logits[i*p.vocab:(i+1)*p.vocab]); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 // take samples the next token of a slot and frees the slot when its text ends.
-func (r *rollout) take(slot int, logits []float32) {
+func (r *rollout) take(slot int, logits []float32) error {
 	s := r.slots[slot]
-	t := s.sampler.pick(logits, s.index, len(s.ids)-s.prompt)
-	s.ids = append(s.ids, t.ID)
 	made := len(s.ids) - s.prompt
+	t, err := r.g.sampler.pick(logits, uint32(r.opt.First+s.index), uint64(made))
+	if err != nil {
+		return fmt.Errorf("%w: prompt %d, token %d", err, s.index, made)
+	}
+	s.ids = append(s.ids, t.ID)
 	switch {
 	case slices.Contains(r.stops, t.ID):
 		t.Finish = FinishEOS
-	case made >= r.opt.MaxTokens || len(s.ids) >= r.g.cfg.Context:
+	case made+1 == r.opt.MaxTokens || len(s.ids) == r.g.cfg.Context:
 		t.Finish = FinishLength
 	}
-	if s.stream != nil {
-		s.decode(&t, r.opt.Stop)
+	if s.text.stream != nil {
+		s.text.add(&t, r.opt.Stop)
 	}
 	if t.Finish != "" {
 		r.slots[slot] = nil
 	}
 	r.events = append(r.events, event{s.index, t})
+	return nil
 }
 
-// decode adds the token's text and applies the stop strings. Text that could be
-// the beginning of a stop string is held back until that is settled.
-func (s *sequence) decode(t *Token, stops []string) {
-	if t.Finish != FinishEOS {
-		s.text += s.stream.Add(t.ID)
-	}
-	end := len(s.text)
-	if t.Finish != "" {
-		s.text += s.stream.Flush()
-		end = len(s.text)
-	}
-	cut := -1
-	for _, stop := range stops {
-		from := max(s.shown-len(stop), 0)
-		if at := strings.Index(s.text[from:], stop); at >= 0 && (cut < 0 || from+at < cut) {
-			cut = from + at
-		}
-	}
-	switch {
-	case cut >= 0:
-		t.Finish, end = FinishStop, max(cut, s.shown)
-	case t.Finish == "":
-		end -= heldBack(s.text[s.shown:], stops)
-	}
-	t.Text = s.text[s.shown:end]
-	s.shown = end
+// sequence is one text in the making.
+type sequence struct {
+	index  int       // of its prompt
+	ids    []int32   // prompt and completion
+	cached int       // tokens whose keys and values are in the cache
+	prompt int       // tokens of the prompt
+	twin   *sequence // computes the same prompt; nil once that is done
+	text   text
 }
 
-// heldBack is the length of the longest end of text that begins a stop string.
-func heldBack(text string, stops []string) int {
-	held := 0
-	for _, stop := range stops {
-		for n := min(len(stop)-1, len(text)); n > held; n-- {
-			if strings.HasSuffix(text, stop[:n]) {
-				held = n
-				break
-			}
-		}
-	}
-	return held
-}
+func (s *sequence) live() bool { return s != nil }
+
+// needsPrompt says whether the cache lacks part of the prompt.
+func (s *sequence) needsPrompt() bool { return s != nil && s.cached < s.prompt }

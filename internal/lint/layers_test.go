@@ -23,6 +23,7 @@ var rows = map[string]int{
 	"data/chat":           5,
 	"data":                6,
 	"train/report":        5,
+	"train/tensorboard":   5,
 	"train":               6,
 	"generate":            6,
 	"model/lora":          6,

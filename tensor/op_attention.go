@@ -118,7 +118,9 @@ func attentionKernel[T Float](l attentionLayout) Kernel {
 				rows: b.hi - b.lo, base: s.context - s.end + b.lo, step: 1, pieces: p.chain(s),
 				q: q[b.lo*l.qWidth()+head*l.HeadDim:], ldq: l.qWidth(),
 				k: Slice[T](&c.In[1]), v: Slice[T](&c.In[2]), ldk: l.kvWidth(), column: head / l.group() * l.HeadDim,
-				out: Slice[T](&c.Out[0])[b.lo*l.qWidth()+head*l.HeadDim:], ldo: l.qWidth(),
+			}
+			if c.Out[0].Wanted() {
+				w.out, w.ldo = Slice[T](&c.Out[0])[b.lo*l.qWidth()+head*l.HeadDim:], l.qWidth()
 			}
 			if l.Window > 0 {
 				w.low = p.low[b.lo:b.hi]

@@ -18,7 +18,7 @@ type attentionBlock[T Float] struct {
 	q                []T // the first row of the block, at the head's columns
 	k, v             []T // all rows; the head's columns begin at column
 	column           int
-	out              []T
+	out              []T // nil where not wanted
 	lse              []T // nil where not wanted
 	ldq, ldk, ldo    int
 	ldl              int
@@ -59,6 +59,9 @@ func attend[T Float](c *Call, o attentionCore, w *attentionBlock[T], scores []T,
 			low = int(w.low[i*w.step])
 		}
 		sums[i] = softmaxRow(o, w, scores[i*width:(i+1)*width], i, low-from, w.high(i)-from)
+	}
+	if w.out == nil {
+		return
 	}
 	first := true
 	for _, p := range w.pieces {

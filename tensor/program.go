@@ -27,7 +27,8 @@ type Program struct {
 	random  *Random
 	inputs  []boundInput
 	inputOf map[*Node]int
-	version int // of the arena the views point into
+	passed  map[int]*View // outputs that are inputs, by value
+	version int           // of the arena the views point into
 	resized bool
 	timings []time.Duration
 	at      int // the instruction that runs
@@ -67,6 +68,14 @@ func (p *Program) link() error {
 		}
 		if in.foreign != nil {
 			in.kernel = in.foreign.run
+		}
+	}
+	p.passed = map[int]*View{}
+	for v := range p.values {
+		if b := &p.buffers[p.values[v].buf]; b.pinned && b.external && b.memory == nil {
+			view := p.newView(v)
+			p.passed[v] = &view
+			p.watch(v, &view)
 		}
 	}
 	p.resized = true
@@ -302,10 +311,6 @@ func Values[T Element](p *Program, n *Node) ([]T, error) {
 	if dt := dtypeOf[T](); dt != n.Dtype() {
 		return nil, fmt.Errorf("tensor: output %v: got %v, want %v", n, dt, n.Dtype())
 	}
-	b := &p.buffers[p.values[v].buf]
-	if b.external {
-		return nil, fmt.Errorf("tensor: %v is an input", n)
-	}
 	size := p.values[v].size
 	if ax := p.values[v].axis; ax >= 0 {
 		size = size / p.axes[ax].capacity * p.axes[ax].live
@@ -313,7 +318,20 @@ func Values[T Element](p *Program, n *Node) ([]T, error) {
 	if size == 0 {
 		return nil, nil
 	}
-	return unsafe.Slice((*T)(unsafe.Pointer(&p.arena.memory[b.off])), size), nil
+	ptr := p.outputMemory(v)
+	if ptr == nil {
+		return nil, fmt.Errorf("tensor: output %v is an input that is not bound", n)
+	}
+	return unsafe.Slice((*T)(ptr), size), nil
+}
+
+// outputMemory is where an output lies: in the arena, or, where it is an input
+// unchanged, in the caller's memory.
+func (p *Program) outputMemory(v int) unsafe.Pointer {
+	if in := p.passed[v]; in != nil {
+		return in.Ptr
+	}
+	return unsafe.Pointer(&p.arena.memory[p.buffers[p.values[v].buf].off])
 }
 
 // Plan is the program's memory plan.
@@ -328,10 +346,10 @@ func (p *Program) RunAll() error {
 	}
 	for n, v := range p.byNode {
 		b := &p.buffers[p.values[v].buf]
-		if !b.pinned || b.external {
+		if !b.pinned || n.Op() == nil {
 			continue
 		}
-		w, err := wrap(unsafe.Pointer(&p.arena.memory[b.off]), n.Dtype(), n.Shape())
+		w, err := wrap(p.outputMemory(v), n.Dtype(), n.Shape())
 		if err == nil {
 			err = gorgonia.UnsafeLet(n, w)
 		}

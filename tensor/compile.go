@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/posttrain/posttrain/internal/kernel"
@@ -82,6 +83,11 @@ type instruction struct {
 // It fails for a graph that our reverse pass or Gorgonia left inconsistent, for
 // dtypes no kernel knows, and when axes disagree.
 func Compile(g *Graph, outs Nodes, o CompileOptions) (*Program, error) {
+	for _, a := range o.Accumulate {
+		if !a.Into.Trainable() {
+			return nil, fmt.Errorf("%w: parameter %s has no gradient accumulator", ErrBuild, a.Into.Name())
+		}
+	}
 	p, err := newProgram(g, outs, o)
 	if err != nil {
 		return nil, err
@@ -90,6 +96,7 @@ func Compile(g *Graph, outs Nodes, o CompileOptions) (*Program, error) {
 }
 
 // DryPlan says how much memory the program would need, without allocating it.
+// Parameters need no accumulator yet.
 func DryPlan(g *Graph, outs Nodes, o CompileOptions) (Plan, error) {
 	p, err := newProgram(g, outs, o)
 	if err != nil {
@@ -169,9 +176,6 @@ func newCompiler(g *Graph, outs Nodes, o CompileOptions) *compiler {
 		c.pinned[n] = true
 	}
 	for _, a := range o.Accumulate {
-		if !a.Into.Trainable() {
-			fail("parameter %s has no gradient accumulator", a.Into.Name())
-		}
 		c.into[a.Grad] = append(c.into[a.Grad], a.Into)
 		roots = append(roots, a.Grad)
 	}
@@ -337,7 +341,7 @@ func (p *Param) accumulator() unsafe.Pointer {
 }
 
 func (p *Param) accumulatorDtype() Dtype {
-	if p.grad64 != nil {
+	if p.dtype == Float64 {
 		return Float64
 	}
 	return Float32

@@ -54,6 +54,12 @@ func (d *decoder) resolve(cols object, at Place) (Shape, error) {
 	fits := shapesOf(cols)
 	got := "columns " + clip(strings.Join(cols.keys, ", "))
 	if d.shape == 0 {
+		if judged(cols) && len(fits) > 0 {
+			return 0, &Error{
+				At: at, Got: got + ", which are preferences",
+				Want: "examples to imitate (set ReadOptions.Shape to take all of them as such)",
+			}
+		}
 		switch len(fits) {
 		case 0:
 			return 0, &Error{At: at, Got: got, Want: "text; messages; prompt and completion; instruction and output; conversations; or question and answer"}
@@ -101,6 +107,13 @@ func shapesOf(o object) []Shape {
 	add(ShapeShareGPT, o.has("conversations"))
 	add(ShapeGSM8K, o.has("question", "answer"))
 	return fits
+}
+
+// judged reports whether a row looks like preference data, good answers and bad
+// ones: learning to imitate all of them is hardly what is meant.
+func judged(o object) bool {
+	label, _ := o.get("label")
+	return o.has("chosen") || o.has("rejected") || kindOf(label) == "a boolean" && (o.has("messages") || o.has("prompt", "completion"))
 }
 
 // read fills a Row of the given shape.

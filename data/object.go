@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // object is a JSON object with its keys in the file's order.
@@ -136,11 +138,18 @@ func kindOf(raw []byte) string {
 	return "a number"
 }
 
-// clip shortens text for error messages.
+// clip shortens text of a file for error messages and takes out what a terminal
+// would obey.
 func clip(s string) string {
 	const most = 40
-	if len(s) <= most {
-		return s
+	end := ""
+	if len(s) > most {
+		s, end = strings.ToValidUTF8(s[:most], ""), "…"
 	}
-	return s[:most] + "…"
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s) + end
 }

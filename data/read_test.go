@@ -139,6 +139,9 @@ func TestReadDemandsTheShapeAsked(t *testing.T) {
 	rows, err := readAll(both, data.ReadOptions{Shape: data.ShapeGSM8K})
 	require.NoError(t, err)
 	require.Equal(t, data.ShapeGSM8K, rows[0].Shape)
+	rows, err = readAll(`{"prompt":"p","completion":"c","label":true}`, data.ReadOptions{Shape: data.ShapePromptCompletion})
+	require.NoError(t, err, "preferences taken as examples on demand")
+	require.Equal(t, "c", rows[0].Completion)
 	_, err = readAll(`{"text":"a"}`, data.ReadOptions{Shape: data.ShapeGSM8K})
 	require.EqualError(t, err, `data: f.jsonl:1: got text, want gsm8k (question, answer)`)
 }

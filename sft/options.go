@@ -1,0 +1,91 @@
+package sft
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Options control the computation of fine-tuning; the loop has options of its
+// own (train.Options). The zero value minimises NLL in micro-batches of up to
+// 1,024 tokens.
+type Options struct {
+	// Loss is what is minimised; nil means NLL{}.
+	Loss Loss `json:"-"`
+	// NEFTuneAlpha adds uniform noise to embeddings in training; 0 is off, 5 is
+	// usual. Jain et al. 2023, arXiv:2310.05914.
+	NEFTuneAlpha float64 `json:"neftune_noise_alpha,omitempty"`
+	// MicroTokens is the largest micro-batch in tokens, for which memory is
+	// planned; 0 means 1,024. Gradients do not depend on it.
+	MicroTokens int `json:"micro_tokens,omitempty"`
+	// MaxSegments is the largest number of examples in a micro-batch; 0 means
+	// MicroTokens/8.
+	MaxSegments int `json:"max_segments,omitempty"`
+	// Recompute saves memory by computing each layer again in the backward pass
+	// (gradient checkpointing); results are the same bits.
+	Recompute bool `json:"recompute,omitempty"`
+	// EvalData is what evaluations measure the loss on; nil means none.
+	EvalData EvalSource `json:"-"`
+	// BaseModel is the name of the base model in adapter_config.json.
+	BaseModel string `json:"-"`
+	// Export writes the result of the run into a folder; nil writes the adapter,
+	// or the bare weights.
+	Export func(dir string) error `json:"-"`
+	// MicroMeans logs entropy and mean_token_accuracy as means of micro-batch
+	// means, which is what TRL does; by default they are means over all target
+	// tokens of the step and do not depend on how it was cut.
+	MicroMeans bool `json:"micro_means,omitempty"`
+	// Seed keys dropout and NEFTune's noise.
+	Seed uint64 `json:"seed,omitempty"`
+	// MemoryLimit, in bytes, is what training may take beside the weights; New
+	// refuses with the numbers when it would take more. 0 asks the system what
+	// is available; negative means no limit.
+	MemoryLimit int64 `json:"-"`
+	// Device computes; nil means tensor.DefaultDevice. Results do not depend on
+	// its number of threads.
+	Device *tensor.Device `json:"-"`
+	// Debug selects expensive checks.
+	Debug tensor.Debug `json:"-"`
+}
+
+// ErrOptions is wrapped by every error about faulty options.
+var ErrOptions = errors.New("sft: faulty options")
+
+// Validate reports every fault at once.
+func (o Options) Validate() error {
+	var faults []error
+	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf("sft: "+format, args...)) }
+	if !(o.NEFTuneAlpha >= 0) || math.IsInf(o.NEFTuneAlpha, 0) {
+		bad("NEFTuneAlpha: got %g, want a finite number of at least 0", o.NEFTuneAlpha)
+	}
+	if o.MicroTokens < 0 || o.MicroTokens == 1 || o.MicroTokens > 1<<24 {
+		bad("MicroTokens: got %d, want 2 to %d, or 0 for 1024", o.MicroTokens, 1<<24)
+	}
+	if o.MaxSegments < 0 {
+		bad("MaxSegments: got %d, want a positive number, or 0 for MicroTokens/8", o.MaxSegments)
+	}
+	if l, ok := o.Loss.(NLL); ok && !(l.LabelSmoothing >= 0 && l.LabelSmoothing < 1) {
+		bad("Loss: LabelSmoothing is %g, want a number in [0, 1)", l.LabelSmoothing)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrOptions, errors.Join(faults...))
+}
+
+func (o Options) withDefaults() Options {
+	if o.Loss == nil {
+		o.Loss = NLL{}
+	}
+	if o.MicroTokens == 0 {
+		o.MicroTokens = 1024
+	}
+	if o.MaxSegments == 0 {
+		o.MaxSegments = max(1, o.MicroTokens/8)
+	}
+	return o
+}
+
+func (o Options) shape() shape { return shape{o.MicroTokens, o.MaxSegments} }

@@ -3,6 +3,7 @@ package generate
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -175,12 +176,9 @@ func argMax(x []float32) int { return slices.Index(x, slices.Max(x)) }
 
 // combinedCase is one run of generate with several options.
 type combinedCase struct {
-	ID      string             `json:"id"`
-	Options map[string]any     `json:"options"`
-	Order   []string           `json:"order"`
-	Dtype   string             `json:"dtype"`
-	Steps   []combinedStep     `json:"steps"`
-	Extra   map[string]float64 `json:"-"`
+	ID      string         `json:"id"`
+	Options map[string]any `json:"options"`
+	Steps   []combinedStep `json:"steps"`
 }
 
 type combinedStep struct {
@@ -216,7 +214,7 @@ func TestOracleCombined(t *testing.T) {
 }
 
 func (c *combinedCase) unsupported() string {
-	for name := range c.Options {
+	for _, name := range slices.Sorted(maps.Keys(c.Options)) {
 		if !slices.Contains([]string{"do_sample", "max_new_tokens", "temperature", "top_k", "top_p", "min_p"}, name) {
 			return name
 		}

@@ -20,6 +20,12 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
+// foreign are the first bytes of files that people pass by mistake.
+var foreign = map[string]string{
+	"PAR1": "a Parquet file", "PK\x03\x04": "a zip archive", "BZh": "a bzip2 file",
+	"\xfd7zXZ": "an xz file", "ARROW": "an Arrow file", "\xff\xfe": "UTF-16 text", "\xfe\xff": "UTF-16 text",
+}
+
 // ratioFrom is the decompressed size at which MaxRatio begins to count: small
 // files of one repeated row are no attack.
 const ratioFrom = 64 << 20
@@ -28,9 +34,14 @@ const ratioFrom = 64 << 20
 func decompress(r io.Reader, label string, opts ReadOptions) (io.Reader, func(), error) {
 	raw := &countingReader{r: r}
 	in := bufio.NewReaderSize(raw, 64<<10)
-	magic, err := in.Peek(4)
+	magic, err := in.Peek(5)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, fmt.Errorf("data: %s: %w", label, err)
+	}
+	for start, what := range foreign {
+		if bytes.HasPrefix(magic, []byte(start)) {
+			return nil, nil, fmt.Errorf("data: %s: got %s, want JSON or JSON Lines, plain or compressed with gzip or zstd", label, what)
+		}
 	}
 	bound := &boundedReader{raw: raw, label: label, opts: opts}
 	closer := func() {}

@@ -122,3 +122,13 @@ func TestReadBoundsZstdWindows(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 30_000)
 }
+
+func TestReadNamesForeignFiles(t *testing.T) {
+	for start, want := range map[string]string{
+		"PAR1\x15\x04": "a Parquet file", "PK\x03\x04\x00": "a zip archive", "BZh91AY": "a bzip2 file", "\xfd7zXZ\x00": "an xz file",
+		"ARROW1": "an Arrow file", "\xff\xfe{\x00": "UTF-16 text",
+	} {
+		_, err := readAll(start, data.ReadOptions{})
+		require.EqualError(t, err, "data: f.jsonl: got "+want+", want JSON or JSON Lines, plain or compressed with gzip or zstd")
+	}
+}

@@ -64,7 +64,7 @@ func reserve[T any](s *[]T, n int) {
 // Step holds the micro-batches of one optimizer step.
 type Step struct {
 	Micro   []Packed
-	Targets float64 // sum of all target weights: what the step's loss is divided by
+	Targets float64 // sum of Weights, what the step's loss is divided by; set it anew after changing them
 	Tokens  int     // real tokens
 	Epoch   float64 // epochs finished after this step, with the share of the one under way
 }

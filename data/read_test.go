@@ -2,6 +2,7 @@ package data_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -181,4 +182,45 @@ func TestOpenFSNamesTheFileByItsLabel(t *testing.T) {
 	require.NoError(t, err)
 	_, err = data.Collect(source)
 	require.ErrorContains(t, err, "embedded/a.jsonl:1: got columns , want text; messages;")
+}
+
+// closing counts the files that are open.
+type closing struct {
+	fs.FS
+	open *int
+}
+
+func (c closing) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	if err == nil {
+		*c.open++
+	}
+	return closingFile{f, c.open}, err
+}
+
+type closingFile struct {
+	fs.File
+	open *int
+}
+
+func (c closingFile) Close() error {
+	*c.open--
+	return c.File.Close()
+}
+
+func TestOpenClosesTheFileWhateverHappens(t *testing.T) {
+	files, open := fstest.MapFS{
+		"good": {Data: []byte("{\"text\":\"a\"}\n{\"text\":\"b\"}")}, "bad": {Data: []byte("{\"text\":\"a\"}\nx")}, "gz": {Data: []byte("\x1f\x8bx")},
+	}, 0
+	for name := range files {
+		source, err := data.OpenFS(closing{files, &open}, name, "", data.ReadOptions{})
+		require.NoError(t, err)
+		for range source.All() {
+			require.LessOrEqual(t, open, 1)
+		}
+		for range source.All() {
+			break
+		}
+		require.Zero(t, open, name)
+	}
 }

@@ -108,3 +108,8 @@ func alignedBytes(n int) []byte {
 	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & (alignment - 1)
 	return b[off : off+n : off+n]
 }
+
+// InstructionSet names the instructions that kernels use on this machine:
+// generic, avx2 or avx512. The environment variable POSTTRAIN_ISA, read once,
+// asks for a lower one.
+func InstructionSet() string { return kernel.Level() }

@@ -129,3 +129,7 @@ func (t *Trainer) Model() model.Model { return t.stage.policy.Model }
 // Parameters lists what is trained; the gradients are those of the last step,
 // before clipping.
 func (t *Trainer) Parameters() []train.Parameter { return t.stage.list }
+
+// Timings says where the time of the training program went, by op, when
+// Options.Debug.Timing is on.
+func (t *Trainer) Timings() []tensor.Timing { return t.stage.prog.run.Timings() }

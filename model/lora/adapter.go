@@ -50,7 +50,7 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 		if err := mod.allocate(name, c.Dropout); err != nil {
 			return nil, err
 		}
-		mod.initialise(c.Seed)
+		mod.initialise(c)
 	}
 	if err := a.SetTrainable(true); err != nil {
 		return nil, err

@@ -41,8 +41,11 @@ type Config struct {
 	AlphaPattern Patterns[float64]
 	// Dropout is the probability of zeroing an input feature in training.
 	Dropout float64
-	// Seed keys the initial values; it is not part of a PEFT folder.
-	Seed uint64
+	// Seed keys the initial values, and Gaussian draws those of A from N(0, 1/r²)
+	// instead of the uniform law, as PEFT's "gaussian" does. They are not written
+	// to a PEFT folder.
+	Seed     uint64
+	Gaussian bool
 
 	// BaseModel, Revision and TaskType are what a PEFT folder says about the model
 	// that the adapter belongs to. They are kept and written, and influence

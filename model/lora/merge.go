@@ -68,7 +68,7 @@ func (a *Adapter) measure(m *module, r *Merged) error {
 	changed := false
 	for i, x := range stored {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("lora: merging %q into %s: element %d becomes %g, want a finite %v", a.name, m.weight.Name(), i, x, m.weight.Dtype())
+			return fmt.Errorf("lora: merging %q into %s: element %d becomes %g, want a finite number of type %v", a.name, m.weight.Name(), i, x, m.weight.Dtype())
 		}
 		change := math.Abs(x - old.Data64()[i])
 		changed = changed || change > 0

@@ -143,16 +143,19 @@ func salt(path string) uint64 {
 }
 
 // initialise draws the values of a fresh adapter as PEFT does: A from U(−1/√in,
-// 1/√in), which is Kaiming's uniform law with a = √5, and B = 0; of an embedding
-// A = 0 and B from N(0, 1).
-func (m *module) initialise(seed uint64) {
-	r := rand.New(rand.NewPCG(seed, salt(m.path)))
-	if m.lookup {
+// 1/√in), which is Kaiming's uniform law with a = √5, or from N(0, 1/r²), and B =
+// 0; of an embedding A = 0 and B from N(0, 1).
+func (m *module) initialise(c Config) {
+	r := rand.New(rand.NewPCG(c.Seed, salt(m.path)))
+	switch {
+	case m.lookup:
 		fill(m.low.B, r.NormFloat64)
-		return
+	case c.Gaussian:
+		fill(m.low.A, func() float64 { return r.NormFloat64() / float64(m.rank) })
+	default:
+		bound := 1 / math.Sqrt(float64(m.in()))
+		fill(m.low.A, func() float64 { return bound * (2*r.Float64() - 1) })
 	}
-	bound := 1 / math.Sqrt(float64(m.in()))
-	fill(m.low.A, func() float64 { return bound * (2*r.Float64() - 1) })
 }
 
 // fill sets every element of p.

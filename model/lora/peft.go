@@ -51,7 +51,7 @@ func parsePEFT(name string, raw []byte) (Config, error) {
 		return Config{}, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
 	}
 	if all["peft_type"] == nil {
-		all["peft_type"] = json.RawMessage("nothing")
+		return Config{}, fmt.Errorf("%w: %s: peft_type is missing, want \"LORA\"", ErrConfig, name)
 	}
 	c := Config{Rank: 8, Alpha: 8} // PEFT's defaults
 	known := map[string]any{

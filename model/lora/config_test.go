@@ -1,0 +1,195 @@
+package lora
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTargets(t *testing.T) {
+	const q, up, embed, head = "model.layers.11.self_attn.q_proj", "model.layers.1.mlp.up_proj", "model.embed_tokens", "lm_head"
+	for _, c := range []struct {
+		why    string
+		config Config
+		want   []string
+	}{
+		{"default", Config{}, []string{q, up}},
+		{"name", Config{Targets: []string{"q_proj"}}, []string{q}},
+		{"whole path", Config{Targets: []string{q}}, []string{q}},
+		{"part of a name is not the name", Config{Targets: []string{"proj", "layers", "_proj", "1.self_attn.q_proj"}}, nil},
+		{"longer suffix", Config{Targets: []string{"11.self_attn.q_proj"}}, []string{q}},
+		{"embedding and head by name", Config{Targets: []string{AllLinear, "embed_tokens", "lm_head"}}, []string{embed, q, up, head}},
+		{"pattern matches the whole path", Config{TargetPattern: `.*\.q_proj`}, []string{q}},
+		{"pattern of a part", Config{TargetPattern: `q_proj|.*up`}, nil},
+		{"alternatives are one", Config{TargetPattern: `model|lm_head|.*up_proj`}, []string{up, head}},
+		{"exclude", Config{Exclude: []string{"mlp.up_proj"}}, []string{q}},
+		{"exclude by pattern", Config{Targets: []string{"q_proj", "up_proj"}, ExcludePattern: `.*layers\.1\..*`}, []string{q}},
+	} {
+		m, err := newMatcher(c.config.withDefaults())
+		require.NoError(t, err)
+		var got []string
+		for _, path := range []string{embed, q, up, head} {
+			if m.adapts(path, path == q || path == up) {
+				got = append(got, path)
+			}
+		}
+		require.Equal(t, c.want, got, c.why)
+	}
+}
+
+func TestPatternsCountInTheirOrder(t *testing.T) {
+	const path = "model.layers.1.self_attn.q_proj"
+	first := Config{Rank: 4, Alpha: 8, RankPattern: Patterns[int]{{"q_proj", 2}, {"layers.1.*", 16}}, AlphaPattern: Patterns[float64]{{"proj", 1}, {"^model.*", 3}}}
+	m, err := newMatcher(first)
+	require.NoError(t, err)
+	rank, scale := m.size(path)
+	require.Equal(t, 2, rank)
+	require.Equal(t, 1.5, scale, "the key proj is no name, ^model.* matches")
+	first.RankPattern[0], first.RankPattern[1] = first.RankPattern[1], first.RankPattern[0]
+	first.RankStabilised = true
+	m, err = newMatcher(first)
+	require.NoError(t, err)
+	rank, scale = m.size(path)
+	require.Equal(t, 16, rank)
+	require.Equal(t, 0.75, scale, "3/√16")
+	rank, scale = m.size("lm_head")
+	require.Equal(t, 4, rank)
+	require.Equal(t, 4.0, scale, "8/√4")
+}
+
+func TestPatternsKeepTheirOrderInJSON(t *testing.T) {
+	for _, text := range []string{`{"z":3,"a":1,"^m.*\\.b":2}`, `{}`} {
+		var p Patterns[int]
+		require.NoError(t, json.Unmarshal([]byte(text), &p))
+		raw, err := json.Marshal(p)
+		require.NoError(t, err)
+		require.Equal(t, text, string(raw))
+	}
+	for text, want := range map[string]string{`{"a":1,"a":2}`: `key "a" comes twice`, `[1]`: "want an object", `{"a":"b"}`: `key "a": json`} {
+		var p Patterns[int]
+		require.ErrorContains(t, json.Unmarshal([]byte(text), &p), want)
+	}
+	c := Config{Rank: 3, Targets: []string{"x"}, RankPattern: Patterns[int]{{"z", 1}, {"y", 2}}, Seed: 9}
+	raw, err := json.Marshal(c)
+	require.NoError(t, err)
+	var back Config
+	require.NoError(t, json.Unmarshal(raw, &back))
+	require.Equal(t, c.RankPattern, back.RankPattern)
+	require.Equal(t, c.Targets, back.Targets)
+}
+
+func TestValidateReportsAllFaults(t *testing.T) {
+	require.NoError(t, Config{}.Validate())
+	err := Config{Rank: -1, Alpha: -2, Dropout: 1, Targets: []string{"a"}, TargetPattern: "(", Exclude: []string{"b"}, ExcludePattern: "[",
+		RankPattern: Patterns[int]{{"q", 0}, {"*", 1}}, AlphaPattern: Patterns[float64]{{"q", 0}, {"(?=x)", 1}}}.Validate()
+	require.ErrorIs(t, err, ErrConfig)
+	for _, want := range []string{"rank is -1, want 1 to 65536", "alpha is -2", "dropout is 1", "both targets and a target pattern", "both excluded names",
+		`rank pattern "q" is 0`, `alpha pattern "q" is 0`, "target pattern: error parsing regexp", "exclude pattern: error", `rank pattern "*": error`, `alpha pattern "(?=x)": error`} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestParsePEFTRefusesByName(t *testing.T) {
+	for field, want := range map[string]string{
+		`"peft_type":"IA3"`:                           `peft_type: got "IA3", which is not supported, want "LORA"`,
+		`"bias":"lora_only"`:                          `bias: got "lora_only"`,
+		`"use_dora":true`:                             `use_dora: got true, which is not supported, want null or false`,
+		`"lora_bias":true`:                            "lora_bias",
+		`"fan_in_fan_out":true`:                       "fan_in_fan_out",
+		`"modules_to_save":["lm_head"]`:               `modules_to_save: got ["lm_head"]`,
+		`"layers_to_transform":[1]`:                   "layers_to_transform",
+		`"layer_replication":[[0,2]]`:                 "layer_replication",
+		`"trainable_token_indices":[ 1 ]`:             "trainable_token_indices: got [1]",
+		`"target_parameters":["w"]`:                   "target_parameters",
+		`"init_lora_weights":"pissa_niter_4"`:         "init_lora_weights",
+		`"alora_invocation_tokens":[4]`:               "alora_invocation_tokens",
+		`"something_of_2031":{"on":true}`:             "something_of_2031",
+		`"r":0`:                                       "r is 0, want 1 to 65536",
+		`"r":-4`:                                      "rank is -4",
+		`"r":"many"`:                                  `r: got "many"`,
+		`"lora_alpha":0`:                              "lora_alpha is 0",
+		`"lora_dropout":1.5`:                          "dropout is 1.5",
+		`"rank_pattern":{"q_proj":0}`:                 `rank pattern "q_proj" is 0`,
+		`"rank_pattern":{"q_proj":1,"q_proj":2}`:      `rank_pattern: got {"q_proj":1,"q_proj":2}: key "q_proj" comes twice`,
+		`"target_modules":[]`:                         "target_modules is empty",
+		`"target_modules":null`:                       "target_modules is empty",
+		`"target_modules":7`:                          "target_modules: got 7: want names or a pattern",
+		`"target_modules":"(?!x)q"`:                   "target pattern: error parsing regexp",
+		`"exclude_modules":["a"],"exclude_modules":3`: "exclude_modules: got 3",
+	} {
+		text := `{"peft_type":"LORA","target_modules":["q_proj"],` + field + `}`
+		_, err := parsePEFT("dir/adapter_config.json", []byte(text))
+		require.ErrorIs(t, err, ErrConfig, field)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "dir/adapter_config.json")
+	}
+	for text, want := range map[string]string{"": "unexpected end", "[]": "cannot unmarshal array", "{}": "peft_type is missing", "null": "peft_type is missing"} {
+		_, err := parsePEFT("f", []byte(text))
+		require.ErrorContains(t, err, want)
+	}
+	_, err := parsePEFT("f", make([]byte, maxConfigBytes+1))
+	require.ErrorContains(t, err, "want at most 4194304")
+	_, err = parsePEFT("f", []byte(`{"peft_type":"X","use_dora":true,"bias":"all"}`))
+	for _, field := range []string{"peft_type", "use_dora", "bias"} {
+		require.ErrorContains(t, err, field, "all faults are reported")
+	}
+}
+
+func TestParsePEFTDefaults(t *testing.T) {
+	c, err := parsePEFT("f", []byte(`{"peft_type":"LORA","target_modules":"ALL-linear","peft_version":"0.21.2","loftq_config":{"bits":4},"bias":null}`))
+	require.NoError(t, err)
+	require.Equal(t, Config{Rank: 8, Alpha: 8, Targets: []string{AllLinear}}, c, "r and lora_alpha are 8 in PEFT")
+}
+
+func TestConfigSurvivesAFile(t *testing.T) {
+	for _, c := range []Config{
+		{Rank: 3, Alpha: 2.5, Targets: []string{"v_proj", "q_proj"}, Dropout: 0.05, BaseModel: "some/<model>", Revision: "main"},
+		{Rank: 1, Alpha: 1, TargetPattern: `.*\.(k|v)_proj`, ExcludePattern: ".*9.*", RankStabilised: true, TaskType: "SEQ_CLS",
+			RankPattern: Patterns[int]{{"z", 4}, {"a", 2}}, AlphaPattern: Patterns[float64]{{"b", 0.1}}},
+		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Exclude: []string{"y"}},
+	} {
+		c = c.withDefaults()
+		raw, err := c.writePEFT()
+		require.NoError(t, err)
+		back, err := parsePEFT("f", raw)
+		require.NoError(t, err)
+		if len(c.RankPattern)+len(c.AlphaPattern) == 0 {
+			require.Empty(t, back.RankPattern)
+			back.RankPattern, back.AlphaPattern = nil, nil
+		}
+		require.Equal(t, c, back)
+	}
+}
+
+// FuzzParsePEFT: whatever the bytes, the result is a valid configuration or an
+// error, and a configuration survives being written.
+func FuzzParsePEFT(f *testing.F) {
+	for _, seed := range []string{`{"peft_type":"LORA","target_modules":["q_proj"],"rank_pattern":{"b":1,"a":2}}`, `{"peft_type":"LORA","target_modules":"a|b","r":3}`, `{"r":[]}`} {
+		f.Add([]byte(seed))
+	}
+	fixtures, err := filepath.Glob("../../testdata/oracle/models/peft/*/adapter_config.json")
+	require.NoError(f, err)
+	for _, path := range fixtures {
+		raw, err := os.ReadFile(path)
+		require.NoError(f, err)
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		c, err := parsePEFT("f", raw)
+		if err != nil {
+			return
+		}
+		require.NoError(t, c.Validate())
+		c = c.withDefaults()
+		first, err := c.writePEFT()
+		require.NoError(t, err)
+		back, err := parsePEFT("f", first)
+		require.NoError(t, err)
+		second, err := back.withDefaults().writePEFT()
+		require.NoError(t, err)
+		require.Equal(t, string(first), string(second))
+	})
+}

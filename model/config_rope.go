@@ -85,7 +85,10 @@ func (c *Config) ropeScaling(f *configFile, raw json.RawMessage, theta float64) 
 	if r.RopeType == "" {
 		r.RopeType = r.Type
 	}
-	if r.RopeType == "su" { // the first name of longrope, in early Phi-3 files
+	switch r.RopeType {
+	case "default":
+		r.RopeType = ""
+	case "su": // the first name of longrope, in early Phi-3 files
 		r.RopeType = "longrope"
 	}
 	original := or(r.OriginalMax, or(f.OriginalMax, 0))

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -96,4 +97,12 @@ func asWords[T float32 | uint16](s []T) (words []uint64, rest []T) {
 		return nil, s
 	}
 	return unsafe.Slice((*uint64)(start), len(s)/per), s[len(s)/per*per:]
+}
+
+// CheckFinite reports the first NaN or infinity of p.
+func CheckFinite(p *tensor.Param) error {
+	if at := firstNotFinite(p); at >= 0 {
+		return fmt.Errorf("%w: %s holds a NaN or an infinity at element %d", ErrBadWeight, p.Name(), at)
+	}
+	return nil
 }

@@ -27,7 +27,8 @@ type Source interface {
 	// Names lists the tensors that the source holds.
 	Names() []string
 	// Param reads one tensor, in its storage type where that is float32,
-	// bfloat16 or float16, else as float32.
+	// bfloat16 or float16, else as float32. A source that knows what the loader
+	// will convert to may do so at once.
 	Param(name string) (*tensor.Param, error)
 }
 
@@ -143,8 +144,8 @@ func (l *Loader) read(name string, dt tensor.Dtype, shape []int) (*tensor.Param,
 		return nil, fmt.Errorf("%w: %s has shape %v, want %v", ErrBadWeight, name, p.Shape(), shape)
 	}
 	if !l.opt.SkipFiniteCheck {
-		if at := firstNotFinite(p); at >= 0 {
-			return nil, fmt.Errorf("%w: %s holds a NaN or an infinity at element %d", ErrBadWeight, name, at)
+		if err := CheckFinite(p); err != nil {
+			return nil, err
 		}
 	}
 	if dt != (tensor.Dtype{}) && p.Dtype() != dt {

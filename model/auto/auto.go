@@ -124,8 +124,7 @@ func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, er
 	if err != nil {
 		return nil, err
 	}
-	widen := o.Weights == tensor.Float32 || o.Weights == tensor.Float64
-	src := &folderSource{folder: folder, widen: widen, mapped: o.Mapped}
+	src := &folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped}
 	c.Model, err = fam.New(config, model.NewLoader(config, src, o.load()))
 	if err != nil || !o.Mapped {
 		return c, errors.Join(err, folder.Close())

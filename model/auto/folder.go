@@ -11,9 +11,9 @@ import (
 // folderSource reads weights from the safetensors files of a folder.
 type folderSource struct {
 	folder *safetensors.Folder
-	// widen reads 16-bit weights as float32 at once, because that is what the
-	// loader wants in the end.
-	widen bool
+	// dtype is what the loader wants in the end, zero for any: weights are read
+	// as that at once, where it is float32 or float64.
+	dtype tensor.Dtype
 	// mapped hands out windows of the mapping instead of copies.
 	mapped bool
 }
@@ -33,13 +33,20 @@ func (s *folderSource) Param(name string) (*tensor.Param, error) {
 	if err != nil {
 		return nil, err
 	}
+	widen := s.dtype == tensor.Float32 || s.dtype == tensor.Float64
 	switch dt := t.Dtype(); {
+	case dt == safetensors.F64 && s.dtype == tensor.Float64:
+		return copied[float64](t)
 	case dt == safetensors.F32 && s.mapped:
 		return window[float32](t)
-	case dt == safetensors.BF16 && !s.widen:
-		return half[tensor.BF16](t, s.mapped)
-	case dt == safetensors.F16 && !s.widen:
-		return half[tensor.F16](t, s.mapped)
+	case dt == safetensors.BF16 && !widen && s.mapped:
+		return window[tensor.BF16](t)
+	case dt == safetensors.F16 && !widen && s.mapped:
+		return window[tensor.F16](t)
+	case dt == safetensors.BF16 && !widen:
+		return copied[tensor.BF16](t)
+	case dt == safetensors.F16 && !widen:
+		return copied[tensor.F16](t)
 	case dt.Widens() && (dt.Bits() >= 16):
 		data, err := t.Float32()
 		if err != nil {
@@ -50,13 +57,12 @@ func (s *folderSource) Param(name string) (*tensor.Param, error) {
 	return nil, fmt.Errorf("%w: %s is stored as %v, want F32, F64, BF16 or F16", ErrUnsupported, name, t.Dtype())
 }
 
-// half reads a tensor of 16-bit numbers without converting it.
-func half[T tensor.BF16 | tensor.F16](t safetensors.Tensor, mapped bool) (*tensor.Param, error) {
-	if mapped {
-		return window[T](t)
-	}
+// copied reads a tensor without converting it. Files are little-endian, as are
+// the machines that this library runs on.
+func copied[T tensor.BF16 | tensor.F16 | float64](t safetensors.Tensor) (*tensor.Param, error) {
 	data := make([]T, t.Len())
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 2*len(data))
+	size := int(unsafe.Sizeof(*new(T)))
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), size*len(data))
 	// Every goroutine has a View of its own, because that is what guards it
 	// against a file that shrinks.
 	err := inParallel(len(bytes), func(lo, hi int) error {
@@ -69,7 +75,7 @@ func half[T tensor.BF16 | tensor.F16](t safetensors.Tensor, mapped bool) (*tenso
 }
 
 // window is a parameter over the mapping itself where that is aligned, else over
-// a copy. Files are little-endian, as are the machines that Go maps files on.
+// a copy.
 func window[T tensor.BF16 | tensor.F16 | float32](t safetensors.Tensor) (*tensor.Param, error) {
 	bytes, err := t.Bytes()
 	if err != nil {

@@ -1,0 +1,248 @@
+package auto
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"github.com/posttrain/posttrain/model"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/safetensors"
+)
+
+// SaveOptions control Save. The zero value keeps the type each weight has in
+// memory.
+type SaveOptions struct {
+	// Dtype is the type of all weights in the file: Float32, BFloat16, Float16 or
+	// Float64. The zero value writes each weight as it is in memory, so that
+	// opening the folder gives the same bits.
+	Dtype tensor.Dtype
+	// MaxShardBytes splits the weights into files of at most this size; 0 means
+	// safetensors.DefaultMaxShardBytes.
+	MaxShardBytes int64
+}
+
+// Save writes c as a Hugging Face folder: config.json, the weights, and what c
+// has of tokenizer, chat template and generation settings. Fields of config.json
+// that this library does not know are kept. A model that came from a GGUF file
+// gets a config.json in the layout of transformers 4, which newer versions read.
+//
+// A folder that does not exist appears complete or not at all. In one that
+// exists every file is replaced by rename, the weights last; other files stay.
+func Save(dir string, c *Checkpoint, o SaveOptions) error {
+	files, err := c.smallFiles(o)
+	if err != nil {
+		return fmt.Errorf("auto: save %s: %w", dir, err)
+	}
+	target := dir
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if target, err = os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), "."+filepath.Base(dir)+".*"); err != nil {
+			return fmt.Errorf("auto: save: %w", err)
+		}
+		defer os.RemoveAll(target) // nothing is there after the rename
+	}
+	for _, f := range files {
+		if err := writeFile(filepath.Join(target, f.name), f.data); err != nil {
+			return fmt.Errorf("auto: save: %w", err)
+		}
+	}
+	if err := writeWeights(target, c.Model, o); err != nil {
+		return fmt.Errorf("auto: save: %w", err)
+	}
+	if target == dir {
+		return nil
+	}
+	if err := os.Chmod(target, 0o755); err != nil { // MkdirTemp makes it private
+		return fmt.Errorf("auto: save: %w", err)
+	}
+	if err := os.Rename(target, dir); err != nil {
+		return fmt.Errorf("auto: save: %w", err)
+	}
+	return syncFolder(filepath.Dir(filepath.Clean(dir)))
+}
+
+// smallFile is a file that is written whole.
+type smallFile struct {
+	name string
+	data []byte
+}
+
+// smallFiles are the files beside the weights.
+func (c *Checkpoint) smallFiles(o SaveOptions) ([]smallFile, error) {
+	config, err := savedConfig(c.Model, o)
+	if err != nil {
+		return nil, err
+	}
+	files := []smallFile{{configFile, config}}
+	generation := c.files[generationFile]
+	if generation == nil {
+		if generation, err = generationConfig(c.Model.Config()); err != nil {
+			return nil, err
+		}
+	}
+	return append(files, smallFile{generationFile, generation}), nil
+}
+
+// savedConfig is the model's config.json with the type of the weights and
+// whether the head is tied brought up to date. Keys are sorted, as transformers
+// writes them; the text of every other value is kept.
+func savedConfig(m model.Model, o SaveOptions) ([]byte, error) {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(m.Config().Raw, &fields); err != nil {
+		return nil, fmt.Errorf("%w: the model has no config.json to save: %w", model.ErrConfig, err)
+	}
+	dt := o.Dtype
+	if dt == (tensor.Dtype{}) {
+		dt = m.Embedding().Weight.Dtype()
+	}
+	name := map[tensor.Dtype]string{tensor.Float32: "float32", tensor.Float64: "float64", tensor.BFloat16: "bfloat16", tensor.Float16: "float16"}[dt]
+	key := "torch_dtype"
+	if _, v5 := fields["dtype"]; v5 {
+		key = "dtype"
+	}
+	fields[key] = json.RawMessage(`"` + name + `"`)
+	untied := false
+	for name := range m.Params() {
+		untied = untied || name == "lm_head.weight"
+	}
+	fields["tie_word_embeddings"] = json.RawMessage(fmt.Sprint(!untied))
+	return indented(fields)
+}
+
+// generationConfig tells other tools which ids begin and end a text.
+func generationConfig(c *model.Config) ([]byte, error) {
+	fields := map[string]any{}
+	if c.BOS >= 0 {
+		fields["bos_token_id"] = c.BOS
+	}
+	if c.PAD >= 0 {
+		fields["pad_token_id"] = c.PAD
+	}
+	switch len(c.EOS) {
+	case 0:
+	case 1:
+		fields["eos_token_id"] = c.EOS[0]
+	default:
+		fields["eos_token_id"] = c.EOS
+	}
+	return indented(fields)
+}
+
+// indented is v as transformers lays JSON out: sorted keys, two spaces, and a
+// newline at the end.
+func indented(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(v)
+	return b.Bytes(), err
+}
+
+// writeWeights writes model.safetensors, or shards and their index.
+func writeWeights(dir string, m model.Model, o SaveOptions) error {
+	var infos []safetensors.Info
+	for name, p := range m.Params() {
+		dt := p.Dtype()
+		if o.Dtype != (tensor.Dtype{}) {
+			dt = o.Dtype
+		}
+		stored, err := storedType(dt)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		infos = append(infos, safetensors.Info{Name: name, Dtype: stored, Shape: p.Shape()})
+	}
+	w, err := safetensors.CreateFolder(dir, infos, safetensors.FolderOptions{MaxShardBytes: o.MaxShardBytes})
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	for name, p := range m.Params() {
+		if o.Dtype != (tensor.Dtype{}) && o.Dtype != p.Dtype() {
+			if p, err = narrowed(p, o.Dtype); err != nil {
+				return err
+			}
+		}
+		if err := w.Write(name, memory(p)); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// narrowed converts a weight, and refuses one that its type cannot hold.
+func narrowed(p *tensor.Param, dt tensor.Dtype) (*tensor.Param, error) {
+	q, err := p.Convert(dt)
+	if err != nil {
+		return nil, err
+	}
+	return q, model.CheckFinite(q)
+}
+
+func storedType(dt tensor.Dtype) (safetensors.Dtype, error) {
+	switch dt {
+	case tensor.Float32:
+		return safetensors.F32, nil
+	case tensor.Float64:
+		return safetensors.F64, nil
+	case tensor.BFloat16:
+		return safetensors.BF16, nil
+	case tensor.Float16:
+		return safetensors.F16, nil
+	}
+	return 0, fmt.Errorf("%w: weights of type %v, want float32, float64, bfloat16 or float16", ErrUnsupported, dt)
+}
+
+// memory is the bytes of a weight, in the machine's order, which is little-endian
+// on all that Go maps files on.
+func memory(p *tensor.Param) []byte {
+	switch {
+	case p.Data() != nil:
+		return bytesOf(p.Data())
+	case p.Data64() != nil:
+		return bytesOf(p.Data64())
+	}
+	return bytesOf(p.Data16())
+}
+
+func bytesOf[T float32 | float64 | uint16](s []T) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(*new(T))))
+}
+
+// writeFile replaces a file: a reader finds the old one or the new one whole.
+func writeFile(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+strings.TrimPrefix(filepath.Base(path), ".")+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// syncFolder makes a rename inside the folder last.
+func syncFolder(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"math"
 	"time"
 )
@@ -43,34 +44,90 @@ func (t *Trainer) Steps(ctx context.Context) iter.Seq2[Step, error] {
 }
 
 // run is the loop: what is due after the step before, then the next step.
-func (t *Trainer) run(ctx context.Context, yield func(Step) bool) error {
+func (t *Trainer) run(ctx context.Context, yield func(Step) bool) (err error) {
 	if t.failed != nil {
 		return t.failed
 	}
+	if t.finished {
+		return nil
+	}
+	if err := t.openLogs(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.closeLogs()) }()
+	if err := t.emit(t.startEvent()); err != nil {
+		return err
+	}
 	for {
-		if t.progress.Ended {
-			return nil
+		if err := t.duties(ctx); err != nil {
+			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("train: stopped after step %d: %w", t.progress.Step, err)
+		if t.progress.Ended {
+			return t.finish()
 		}
 		s, err := t.advance(ctx)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
+			if t.progress.Step == 0 {
+				return t.fail(fmt.Errorf("train: stage %s: got no batch, want at least one", t.stage.Name()))
+			}
 			t.progress.Ended = true
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if t.hooks.Step != nil {
-			if err := t.hooks.Step(s); err != nil {
-				return t.fail(fmt.Errorf("train: step %d: Step hook: %w", s.N, err))
-			}
+		if err := t.stepHook(s); err != nil {
+			return err
 		}
 		if !yield(s) {
 			return nil
 		}
 	}
+}
+
+// openLogs opens the log files of the run folder, if there is one.
+func (t *Trainer) openLogs() error {
+	if t.folder == nil {
+		return nil
+	}
+	tidied := t.folder.ready
+	err := t.folder.prepare()
+	if err == nil && !tidied && t.saved.Step >= 0 {
+		// The process before may have died between a checkpoint and its name.
+		err = t.tidy()
+	}
+	if err == nil {
+		t.logs, err = t.folder.openLogs()
+	}
+	if err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+// closeLogs closes them; the folder remembers where they end.
+func (t *Trainer) closeLogs() error {
+	if t.logs == nil {
+		return nil
+	}
+	t.folder.lengths = t.logs.lengths()
+	err := t.logs.close()
+	t.logs = nil
+	if err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
+// startEvent describes the run.
+func (t *Trainer) startEvent() Event {
+	fields := struct {
+		Stage   string  `json:"stage"`
+		Total   int     `json:"total_steps"`
+		Machine         // its fields
+		Options Options `json:"options"`
+	}{t.stage.Name(), t.total, ThisMachine(t.device), t.options}
+	return Event{Kind: EventStart, Step: t.progress.Step, Path: t.options.Out, Fields: appendObject(nil, fields)}
 }
 
 // fail makes err final.
@@ -99,7 +156,7 @@ func (t *Trainer) advance(ctx context.Context) (Step, error) {
 	}
 	t.optimizer.Update(n, s.LR, t.clipFactor(s.GradNorm))
 	t.account(&s, time.Since(began))
-	return s, nil
+	return s, t.log(&s)
 }
 
 // rate is the learning rate of the next step.
@@ -188,4 +245,21 @@ func (t *Trainer) account(s *Step, took time.Duration) {
 		t.timing.Set(tokensPerSecondName, float64(t.batch.Tokens)/seconds)
 		t.timing.Set(stepSecondsName, seconds)
 	}
+}
+
+// log reports a step that has been taken.
+func (t *Trainer) log(s *Step) error {
+	if log := t.options.Logger; log.Enabled(context.Background(), slog.LevelInfo) {
+		log.Info("step", append(attributes(s.N, s.Metrics), attributes(0, s.Timing)[2:]...)...)
+	}
+	return t.emit(Event{Kind: EventStep, Step: s.N, Metrics: s.Metrics, Timing: s.Timing})
+}
+
+// attributes are metrics as slog takes them.
+func attributes(step int, m *Metrics) []any {
+	list := []any{"step", step}
+	for name, value := range m.All() {
+		list = append(list, name, value)
+	}
+	return list
 }

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"math"
 	"strconv"
@@ -20,6 +22,7 @@ type Metrics struct {
 type metric struct {
 	name        string
 	key         []byte // ,"name": as JSON
+	tag         string // name in event files, "" until it is needed
 	sum, weight float64
 	used        bool
 }
@@ -101,6 +104,51 @@ func (m *Metrics) appendFields(dst []byte) []byte {
 		dst = appendNumber(dst, m.slots[i].value())
 	}
 	return dst
+}
+
+// MarshalJSON writes an object in order of arrival; numbers that are not finite
+// become null.
+func (m *Metrics) MarshalJSON() ([]byte, error) {
+	dst := m.appendFields([]byte{})
+	if len(dst) == 0 {
+		return []byte("{}"), nil
+	}
+	dst[0] = '{' // was the comma of the first field
+	return append(dst, '}'), nil
+}
+
+// UnmarshalJSON reads an object of numbers; null becomes NaN.
+func (m *Metrics) UnmarshalJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return fmt.Errorf("train: metrics: got %v (%v), want an object of numbers", t, err)
+	}
+	m.Reset()
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		value := math.NaN()
+		var given *float64
+		if err := d.Decode(&given); err != nil {
+			return fmt.Errorf("train: metrics: %v: %w", name, err)
+		}
+		if given != nil {
+			value = *given
+		}
+		m.Set(name.(string), value) // keys of an object are strings
+	}
+	return nil
+}
+
+// clone is a copy that shares nothing.
+func (m *Metrics) clone() *Metrics {
+	c := &Metrics{}
+	for name, value := range m.All() {
+		c.Set(name, value)
+	}
+	return c
 }
 
 // jsonKey is name as the key of a further field of an object.

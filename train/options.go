@@ -44,11 +44,12 @@ type Options struct {
 	// the first step and at the end.
 	SampleEvery int `json:"sample_every,omitempty"`
 	// Watch is the metric of evaluations that decides which checkpoint is the
-	// best, and that reactive schedules observe.
+	// best, and that reactive schedules observe. The evaluation before the
+	// first step does not count.
 	Watch Watch `json:"watch"`
 	// SaveEvery is the number of steps between checkpoints; 0 means 500. The
-	// last step and every new best evaluation are saved too. Negative means
-	// no checkpoint but the last.
+	// last step and every new best evaluation are saved too; negative means
+	// only these.
 	SaveEvery int `json:"save_every,omitempty"`
 	// Keep is the number of recent checkpoints that stay on disk beside the
 	// best one; 0 means 2, negative means all.
@@ -114,6 +115,7 @@ func (o Options) withDefaults() Options {
 	if o.Schedule == nil {
 		o.Schedule = Linear{}
 	}
+	o.Optimizer, o.Schedule = fillRule(o.Optimizer), fillRule(o.Schedule)
 	if o.MaxGradNorm == nil {
 		o.MaxGradNorm = new(float64(defaultMaxGradNorm))
 	}
@@ -130,6 +132,21 @@ func (o Options) withDefaults() Options {
 		o.Watch.Metric = defaultWatch
 	}
 	return o
+}
+
+// fillRule fills in the defaults of our own rules, so that leaving a field out
+// and giving its default are the same options.
+func fillRule[I any](rule I) I {
+	var filled any = rule
+	switch r := filled.(type) {
+	case AdamW:
+		filled = r.withDefaults()
+	case ReduceOnPlateau:
+		filled = r.withDefaults()
+	case Greedy:
+		filled = r.withDefaults()
+	}
+	return filled.(I)
 }
 
 // Validate reports all faults at once; each wraps ErrOptions.

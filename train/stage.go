@@ -84,6 +84,6 @@ type Sample struct {
 	Reference string `json:"reference,omitempty"`
 	// Finish says why it ended: "stop", "length".
 	Finish string `json:"finish,omitempty"`
-	// Scores are measurements of this sample by name.
+	// Scores are finite measurements of this sample by name.
 	Scores map[string]float64 `json:"scores,omitempty"`
 }

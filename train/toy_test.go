@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,7 +42,8 @@ type toy struct {
 
 	// Faults.
 	nanLossAt, nanGradAt, failBackwardAt int
-	next                                 func()
+	next, evaluating                     func()
+	saveErr                              error
 }
 
 // toyParam stores values as float32 or float64.
@@ -166,6 +168,9 @@ func (s *toy) State() (json.RawMessage, error) {
 func (s *toy) Restore(state json.RawMessage) error { return json.Unmarshal(state, &s.cursor) }
 
 func (s *toy) SaveWeights(dir string) error {
+	if s.saveErr != nil {
+		return s.saveErr
+	}
 	raw, err := json.Marshal(s.w())
 	if err != nil {
 		return err
@@ -195,4 +200,33 @@ func (s *toy) set(w []float64) {
 			p.data[i] = float32(w[k])
 		}
 	}
+}
+
+// Evaluate implements Evaluator: the loss over all rows, weighted.
+func (s *toy) Evaluate(ctx context.Context, m *Metrics) error {
+	if s.evaluating != nil {
+		s.evaluating()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i, weight := range toyWeights {
+		x, y := toyRow(i)
+		gap := -y
+		for k, w := range s.w() {
+			gap += w * x[k]
+		}
+		m.Add("loss", gap*gap/2, weight)
+	}
+	loss, _ := m.Value("loss")
+	m.Set("perplexity", math.Exp(loss))
+	return nil
+}
+
+// Sample implements Sampler.
+func (s *toy) Sample(ctx context.Context) ([]Sample, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return []Sample{{Prompt: "w?", Completion: fmt.Sprint(s.w()), Reference: fmt.Sprint(toyMinimum), Finish: "stop"}, {Prompt: "two\nlines", Completion: "\u2028"}}, nil
 }

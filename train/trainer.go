@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -17,13 +18,20 @@ type Trainer struct {
 	optimizer Updater
 	reaction  Reaction // nil for schedules that do not react
 	device    *tensor.Device
+	folder    *folder // nil without Options.Out
+	logs      *logs   // open while Steps runs
 
-	progress standing
-	batch    Batch
-	metrics  Metrics // of the step, then of the evaluation
-	timing   Metrics
-	hooks    Hooks
-	failed   error // after it nothing can go on
+	progress   standing
+	saved      standing // of the newest checkpoint
+	batch      Batch
+	metrics    Metrics // of the step
+	timing     Metrics
+	evaluation Metrics  // as logged
+	first      *Metrics // evaluation before the first step
+	latest     *Metrics
+	hooks      Hooks
+	finished   bool
+	failed     error // after it nothing can go on
 }
 
 // standing is how far the run is; it is part of every checkpoint.
@@ -37,24 +45,36 @@ type standing struct {
 	// is never.
 	Evaluated int `json:"evaluated"`
 	Sampled   int `json:"sampled"`
+	// Best is the step with the best value of the watched metric, 0 for none.
+	Best      int     `json:"best_step"`
+	BestValue float64 `json:"best_value"`
 }
 
 // New prepares the training of a stage: it checks the options against the
 // stage and allocates the optimizer's state. With Options.Resume it loads the
-// last good checkpoint of the run folder.
+// newest good checkpoint of the run folder, into the stage too. Errors wrap
+// ErrOptions, ErrNotEmpty, ErrNotARun, ErrOptionsChanged or ErrCorrupt where one
+// of these is the reason.
 func New(s Stage, o Options) (*Trainer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	t := &Trainer{stage: s, options: o.withDefaults(), params: s.Parameters(), device: o.Device}
 	t.progress.Evaluated, t.progress.Sampled = -1, -1
+	t.saved.Step = -1
 	if t.device == nil {
 		t.device = tensor.DefaultDevice()
+	}
+	if t.options.Logger == nil {
+		t.options.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := t.start(); err != nil {
 		return nil, err
 	}
-	return t, nil
+	if o.Out == "" {
+		return t, nil
+	}
+	return openTrainer(t, osDisk{})
 }
 
 // start makes the optimizer and the schedule.
@@ -71,6 +91,9 @@ func (t *Trainer) start() error {
 	}
 	t.norm = newNorm(t.params)
 	if r, ok := t.options.Schedule.(Reactive); ok {
+		if t.options.Evaluator == nil {
+			return fmt.Errorf("%w: train: Options.Evaluator: got none, want one for schedule %s, which answers to evaluations", ErrOptions, r.Name())
+		}
 		t.reaction = r.Start(t.options.Optimizer.BaseLR())
 	}
 	t.total, err = t.countSteps()
@@ -93,6 +116,9 @@ func (t *Trainer) countSteps() (int, error) {
 	n, err := counter.CountSteps(o.Epochs)
 	if err == nil && n < 1 {
 		err = errors.New("got no step")
+	}
+	if err != nil && !needsTotal(o.Schedule) {
+		return 0, nil
 	}
 	if err != nil {
 		return 0, fmt.Errorf("train: stage %s: count steps of %v epochs: %w", t.stage.Name(), o.Epochs, err)
@@ -123,3 +149,10 @@ func (t *Trainer) Step() int { return t.progress.Step }
 // TotalSteps is the length of the run that schedules count on; 0 when it is
 // not known.
 func (t *Trainer) TotalSteps() int { return t.total }
+
+// Finished says that the run is over and its result written.
+func (t *Trainer) Finished() bool { return t.finished }
+
+// Evaluations are the metrics of the evaluation before the first step and of
+// the latest one, those before a resume included; nil where there is none.
+func (t *Trainer) Evaluations() (first, latest *Metrics) { return t.first, t.latest }

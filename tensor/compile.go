@@ -48,8 +48,9 @@ type Debug struct {
 type value struct {
 	node *Node
 	buf  int
-	axis int // index of its dynamic leading axis, or -1
-	size int // elements at full capacity; asking the node would allocate
+	axis int  // index of its dynamic leading axis, or -1
+	size int  // elements at full capacity; asking the node would allocate
+	out  bool // the caller reads it after a run
 }
 
 // buffer is a piece of memory with one lifetime.
@@ -236,7 +237,7 @@ func (c *compiler) newValue(n *Node, external bool) int {
 	if !ok {
 		ax = -1
 	}
-	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: ax, size: elems})
+	c.values = append(c.values, value{node: n, buf: len(c.buffers) - 1, axis: ax, size: elems, out: c.pinned[n]})
 	c.byNode[n] = len(c.values) - 1
 	return len(c.values) - 1
 }

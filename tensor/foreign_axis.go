@@ -87,6 +87,7 @@ func (c *compiler) addFollow(n *Node) {
 	if ax := c.values[ops[1]].axis; ax >= 0 {
 		v.axis = ax
 	}
+	v.out = c.pinned[n]
 	c.values = append(c.values, v)
 	c.byNode[n] = len(c.values) - 1
 	if c.pinned[n] {

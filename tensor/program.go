@@ -72,7 +72,7 @@ func (p *Program) link() error {
 	}
 	p.passed = map[int]*View{}
 	for v := range p.values {
-		if b := &p.buffers[p.values[v].buf]; b.pinned && b.external && b.memory == nil {
+		if b := &p.buffers[p.values[v].buf]; p.values[v].out && b.external && b.memory == nil {
 			view := p.newView(v)
 			p.passed[v] = &view
 			p.watch(v, &view)
@@ -305,7 +305,7 @@ func Values[T Element](p *Program, n *Node) ([]T, error) {
 		return nil, fmt.Errorf("tensor: output %v: the arena was replaced since the program ran", n)
 	}
 	v, ok := p.byNode[n]
-	if !ok || !p.buffers[p.values[v].buf].pinned {
+	if !ok || !p.values[v].out {
 		return nil, fmt.Errorf("tensor: %v is not an output of the program", n)
 	}
 	if dt := dtypeOf[T](); dt != n.Dtype() {
@@ -345,8 +345,7 @@ func (p *Program) RunAll() error {
 		return err
 	}
 	for n, v := range p.byNode {
-		b := &p.buffers[p.values[v].buf]
-		if !b.pinned || n.Op() == nil {
+		if !p.values[v].out || n.Op() == nil {
 			continue
 		}
 		w, err := wrap(p.outputMemory(v), n.Dtype(), n.Shape())

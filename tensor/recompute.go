@@ -19,7 +19,7 @@ func (c *compiler) segmentOf(n *Node) int {
 // recompute redirects the backward pass to values computed afresh just before
 // their first use there, for every value inside a segment that is not needed by
 // a later segment of the forward pass. Ops with state, Gorgonia's own ops and
-// outputs that the caller asked for are kept.
+// outputs that the caller asked for are kept, and so is the last segment.
 func (c *compiler) recompute() {
 	r := &recomputation{c: c, defined: map[int]int{}, fresh: map[int]int{}, keep: map[int]bool{}, last: -1}
 	r.survey()
@@ -93,7 +93,9 @@ func (r *recomputation) survey() {
 			continue
 		}
 		r.last = i
-		kept := in.spec == nil || in.spec.Stateful
+		// The backward pass begins with the last stretch: to free it would save
+		// nothing.
+		kept := in.spec == nil || in.spec.Stateful || in.segment == len(r.c.o.Checkpoints)
 		for _, v := range in.out {
 			if v < 0 {
 				continue

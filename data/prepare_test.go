@@ -26,8 +26,8 @@ func pair(prompt, completion string) data.Row {
 
 func text(s string) data.Row { return data.Row{Shape: data.ShapeText, Text: s} }
 
-// chat makes a row of turns "user: Hi".
-func chat(turns ...string) data.Row {
+// conversation makes a row of turns "user: Hi".
+func conversation(turns ...string) data.Row {
 	row := data.Row{Shape: data.ShapeMessages, At: data.Place{File: "f", Line: 7}}
 	for _, turn := range turns {
 		role, content, _ := strings.Cut(turn, ": ")
@@ -53,8 +53,8 @@ func TestPrepareMasks(t *testing.T) {
 	const eos = "<end>"
 	split := data.Row{
 		Shape:              data.ShapeChatCompletion,
-		PromptMessages:     chat("user: a").Messages,
-		CompletionMessages: chat("assistant: b", "user: c", "assistant: d").Messages,
+		PromptMessages:     conversation("user: a").Messages,
+		CompletionMessages: conversation("assistant: b", "user: c", "assistant: d").Messages,
 	}
 	words := greedy{words: []string{"<user>", "<assistant>", "<end>"}}
 	cases := map[string]struct {
@@ -73,10 +73,10 @@ func TestPrepareMasks(t *testing.T) {
 		"no prompt text":             {row: pair("", "cd"), text: "cd<end>", want: "cd<end>"},
 		"no completion text":         {row: pair("ab", ""), text: "ab<end>", want: "||<end>", prompt: 2},
 		"all tokens of a pair":       {row: pair("ab", "cd"), opts: data.PrepareOptions{Loss: data.LossAll}, text: "abcd<end>", want: "abcd<end>", prompt: 2},
-		"messages":                   {row: chat("user: a", "assistant: b"), render: chatML{}, text: "<user>a<end><assistant>b<end>", want: "<user>a<end><assistant>b<end>"},
-		"messages end without EOS":   {row: chat("user: a", "assistant: b"), render: plain{}, text: "ab", want: "ab"},
-		"assistant turns":            {row: chat("user: a", "assistant: b", "user: c", "assistant: d"), opts: data.PrepareOptions{Loss: data.LossAssistant}, render: chatML{marked: true, stop: true}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b<end>||||d<end>"},
-		"assistant turns by prefix":  {row: chat("user: a", "assistant: b", "user: c", "assistant: d"), opts: data.PrepareOptions{Loss: data.LossAssistant, Fallback: data.FallbackPrefix}, render: chatML{}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b<end>||||d<end>"},
+		"messages":                   {row: conversation("user: a", "assistant: b"), render: chatML{}, text: "<user>a<end><assistant>b<end>", want: "<user>a<end><assistant>b<end>"},
+		"messages end without EOS":   {row: conversation("user: a", "assistant: b"), render: plain{}, text: "ab", want: "ab"},
+		"assistant turns":            {row: conversation("user: a", "assistant: b", "user: c", "assistant: d"), opts: data.PrepareOptions{Loss: data.LossAssistant}, render: chatML{marked: true, stop: true}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b<end>||||d<end>"},
+		"assistant turns by prefix":  {row: conversation("user: a", "assistant: b", "user: c", "assistant: d"), opts: data.PrepareOptions{Loss: data.LossAssistant, Fallback: data.FallbackPrefix}, render: chatML{}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b<end>||||d<end>"},
 		"chat completion":            {row: split, render: chatML{}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b<end><user>c<end><assistant>d<end>", prompt: 4},
 		"assistant in a completion":  {row: split, opts: data.PrepareOptions{Loss: data.LossAssistant}, render: chatML{marked: true}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "||||b|||||d|", prompt: 4},
 		"all tokens of a completion": {row: split, opts: data.PrepareOptions{Loss: data.LossAll}, render: chatML{}, text: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", want: "<user>a<end><assistant>b<end><user>c<end><assistant>d<end>", prompt: 4},
@@ -136,7 +136,7 @@ func TestPrepareBoundaryInsideAToken(t *testing.T) {
 func TestPrepareAssistantTokenAcrossTheEdge(t *testing.T) {
 	words := greedy{words: []string{">b", "d<", "<user>", "<end>"}}
 	set, _, err := prepare(t, words, data.PrepareOptions{Loss: data.LossAssistant, Renderer: chatML{marked: true}},
-		chat("user: a", "assistant: b", "assistant: cd"))
+		conversation("user: a", "assistant: b", "assistant: cd"))
 	require.NoError(t, err)
 	e := set.Example(0)
 	require.Equal(t, "<user>a<end><assistant>b<end><assistant>cd<end>", words.text(e.IDs))
@@ -215,7 +215,7 @@ func TestPrepareWithoutTargets(t *testing.T) {
 	require.ErrorIs(t, err, data.ErrNoTargets)
 	require.ErrorContains(t, err, "0 of 3 rows kept, 0 tokens, 0 of them targets; 3 dropped without a target token (first: f:1)")
 	require.Equal(t, 3, report.Empty)
-	_, _, err = prepare(t, greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Renderer: chatML{marked: true}}, chat("user: only"))
+	_, _, err = prepare(t, greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Renderer: chatML{marked: true}}, conversation("user: only"))
 	require.ErrorIs(t, err, data.ErrNoTargets, "a conversation in which nobody answers")
 }
 
@@ -231,15 +231,15 @@ func TestPrepareRefuses(t *testing.T) {
 	}{
 		"no encoder":           {nil, data.PrepareOptions{}, text("a"), "data: Prepare: got no Encoder"},
 		"all option faults":    {greedy{}, data.PrepareOptions{MaxLength: 1, Truncation: 9, Loss: 9, Fallback: 9}, text("a"), "data: PrepareOptions.Truncation: got 9, want KeepStart, KeepEnd or DropLong\ndata: PrepareOptions.Loss: got 9, want LossDefault, LossAll, LossCompletion or LossAssistant\ndata: PrepareOptions.Fallback: got 9, want FallbackNone or FallbackPrefix\ndata: PrepareOptions.MaxLength: got 1, want at least 2: one token predicts nothing"},
-		"no template":          {greedy{}, data.PrepareOptions{}, chat("user: a"), "data: f:7: got messages and a model without a chat template, want a chat template (PrepareOptions.Renderer)"},
-		"template error":       {greedy{}, data.PrepareOptions{Renderer: chatML{}}, chat("bad: a"), `data: f:7: got an error of the chat template: unknown role "bad"`},
+		"no template":          {greedy{}, data.PrepareOptions{}, conversation("user: a"), "data: f:7: got messages and a model without a chat template, want a chat template (PrepareOptions.Renderer)"},
+		"template error":       {greedy{}, data.PrepareOptions{Renderer: chatML{}}, conversation("bad: a"), `data: f:7: got an error of the chat template: unknown role "bad"`},
 		"completion of text":   {greedy{}, data.PrepareOptions{Loss: data.LossCompletion}, text("a"), "data: (memory):0: got text, want prompt and completion for LossCompletion"},
-		"completion of chat":   {greedy{}, data.PrepareOptions{Loss: data.LossCompletion, Renderer: chatML{}}, chat("user: a"), "data: f:7: got messages, want prompt and completion for LossCompletion"},
+		"completion of chat":   {greedy{}, data.PrepareOptions{Loss: data.LossCompletion, Renderer: chatML{}}, conversation("user: a"), "data: f:7: got messages, want prompt and completion for LossCompletion"},
 		"assistant of text":    {greedy{}, assistant, text("a"), "want conversations for LossAssistant"},
-		"no markers":           {greedy{}, assistant, chat("user: a", "assistant: b"), "data: f:7: got a chat template without {% generation %} markers, want markers for LossAssistant, or PrepareOptions.Fallback = FallbackPrefix"},
-		"no offsets":           {bytesOnly{}, assistant, chat("user: a"), "data: LossAssistant: got an encoder without offsets (data_test.bytesOnly), want an OffsetEncoder"},
-		"history is rewritten": {greedy{}, prefix, chat("user: a", "assistant: b", "user: c", "assistant: d"), `data: f:7: column "messages[1]": got a chat template that renders this turn differently in its context`},
-		"broken spans":         {greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Renderer: badSpans{}}, chat("user: a"), "data: f:7: got generation spans [[0 99]] in 2 bytes of text, want ascending ranges inside the text: broken Renderer"},
+		"no markers":           {greedy{}, assistant, conversation("user: a", "assistant: b"), "data: f:7: got a chat template without {% generation %} markers, want markers for LossAssistant, or PrepareOptions.Fallback = FallbackPrefix"},
+		"no offsets":           {bytesOnly{}, assistant, conversation("user: a"), "data: LossAssistant: got an encoder without offsets (data_test.bytesOnly), want an OffsetEncoder"},
+		"history is rewritten": {greedy{}, prefix, conversation("user: a", "assistant: b", "user: c", "assistant: d"), `data: f:7: column "messages[1]": got a chat template that renders this turn differently in its context`},
+		"broken spans":         {greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Renderer: badSpans{}}, conversation("user: a"), "data: f:7: got generation spans [[0 99]] in 2 bytes of text, want ascending ranges inside the text: broken Renderer"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -256,7 +256,7 @@ func (badSpans) RenderChat(data.Conversation) (data.Rendered, error) {
 }
 
 func TestPrepareNoticesUntaughtStops(t *testing.T) {
-	row := chat("user: a", "assistant: b")
+	row := conversation("user: a", "assistant: b")
 	opts := data.PrepareOptions{Loss: data.LossAssistant, EOS: "<end>", Renderer: chatML{marked: true}}
 	_, report, err := prepare(t, greedy{}, opts, row, row)
 	require.NoError(t, err)

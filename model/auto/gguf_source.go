@@ -183,7 +183,7 @@ func (s *ggufSource) restore(p *tensor.Param) error {
 // the file is row i of the folder, row 2i+1 is row d/2+i.
 func unpair(p *tensor.Param, heads int) error {
 	rows := p.Shape()[0]
-	if rows%(2*heads) != 0 {
+	if rows == 0 || rows%(2*heads) != 0 {
 		return fmt.Errorf("%w: %s has %d rows, want a multiple of twice %d heads", model.ErrBadWeight, p.Name(), rows, heads)
 	}
 	cols := p.Len() / rows

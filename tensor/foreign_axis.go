@@ -43,7 +43,9 @@ func keepsRows(op gorgonia.Op, operand int) bool {
 			}
 		}
 		return true
-	case "gorgonia.sliceOp", "gorgonia.repeatOp":
+	case "gorgonia.sliceOp":
+		return v.FieldByName("along").Int() != 0 || v.FieldByName("Slice").IsNil() // of everything
+	case "gorgonia.repeatOp":
 		return operand == 0 && v.FieldByName("along").Int() != 0
 	case "gorgonia.sliceIncrOp":
 		return operand == 0
@@ -96,10 +98,10 @@ func (c *compiler) addFollow(n *Node) {
 }
 
 // inputHashes refuses two inputs that Gorgonia cannot tell apart: it merges ops
-// of its own on nodes of equal 32-bit hash.
+// of its own on nodes of equal 32-bit hash, and has done so by now.
 func (c *compiler) inputHashes() {
 	seen := map[uint32]*Node{}
-	for _, n := range c.order {
+	for _, n := range c.g.AllNodes() {
 		if n.Op() != nil {
 			continue
 		}

@@ -36,9 +36,10 @@ type Config struct {
 
 	SlidingWindow int      // 0 for none
 	LayerTypes    []string // "full_attention" or "sliding_attention", one a layer
-	QueryScale    float64  // query_pre_attn_scalar; 0: HeadDim
+	QueryScale    float64  // query_pre_attn_scalar s, attention scores are multiplied by 1/√s; 0: HeadDim
 	AttnSoftCap   float64  // 0 for none
 	FinalSoftCap  float64  // 0 for none
+	LogitScale    float64  // factor of the logits; 0 for 1
 	EmbedScale    float64  // factor of the embedding; 1 for most
 	NormOffset    float64  // 1 where norm weights are stored less 1
 
@@ -64,7 +65,7 @@ func (c *Config) Sliding(i int) bool {
 // LogitOptions are the options with which tensor.TokenLogProb computes the
 // model's own distribution.
 func (c *Config) LogitOptions() tensor.LogProbOptions {
-	return tensor.LogProbOptions{SoftCap: c.FinalSoftCap}
+	return tensor.LogProbOptions{SoftCap: c.FinalSoftCap, LogitScale: c.LogitScale}
 }
 
 // configFile holds the fields of config.json that we read.

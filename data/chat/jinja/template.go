@@ -1,6 +1,11 @@
 package jinja
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
 
 // Options steers Parse. The zero value is the default.
 type Options struct {
@@ -13,6 +18,10 @@ type Options struct {
 type Template struct {
 	name   string
 	opts   Options
+	env    *environment
+	body   []stmt
+	names  []string // of variables, by number
+	blocks map[string]*block
 	marked bool
 }
 
@@ -25,8 +34,36 @@ type Output struct {
 }
 
 // Parse compiles a template; name appears in errors.
-func Parse(name, source string, o Options) (*Template, error) {
-	return &Template{name: name, opts: o}, nil
+func Parse(name, source string, o Options) (t *Template, err error) {
+	if err := o.Limits.Validate(); err != nil {
+		return nil, err
+	}
+	o.Limits = o.Limits.withDefaults()
+	if len(source) > o.Limits.SourceBytes {
+		return nil, &Error{name, 1, fmt.Sprintf("got %d bytes, want at most %d", len(source), o.Limits.SourceBytes), ErrLimit}
+	}
+	if !utf8.ValidString(source) {
+		return nil, &Error{name, 1, "the template is not UTF-8", ErrTemplate}
+	}
+	env := environments()
+	p := &parser{}
+	defer catch(name, &err, func() int { return p.cur.line })
+	p = newParser(name, source, env)
+	body := p.parse()
+	return &Template{name: name, opts: o, env: env, body: body, names: p.names, blocks: p.blocks, marked: p.marked}, nil
+}
+
+// catch turns a panic into an error.
+func catch(name string, err *error, line func() int) {
+	switch r := recover().(type) {
+	case nil:
+	case *Error:
+		*err = r
+	case error:
+		*err = &Error{name, line(), fmt.Sprintf("internal error: %v", r), errors.Join(errInternal, ErrValue)}
+	default:
+		*err = &Error{name, line(), fmt.Sprintf("internal error: %v", r), errors.Join(errInternal, ErrValue)}
+	}
 }
 
 // Name returns the name given to Parse.
@@ -36,6 +73,21 @@ func (t *Template) Name() string { return t.name }
 func (t *Template) Marked() bool { return t.marked }
 
 // Render evaluates the template with the given variables.
-func (t *Template) Render(vars map[string]Value) (Output, error) {
-	return Output{}, &Error{Template: t.name, Line: 1, Message: "not built yet", Kind: ErrValue}
+func (t *Template) Render(vars map[string]Value) (out Output, err error) {
+	x := &exec{
+		t: t, env: t.env, limits: t.opts.Limits, steps: t.opts.Limits.Steps, line: 1,
+		scope: &scope{values: make([]Value, len(t.names))},
+	}
+	for id, name := range t.names {
+		if v, ok := vars[name]; ok {
+			x.scope.values[id] = v
+		} else if v, ok := t.env.globals[name]; ok {
+			x.scope.values[id] = v
+		} else if name == "self" {
+			x.scope.values[id] = &blocks{}
+		}
+	}
+	defer catch(t.name, &err, func() int { return x.line })
+	x.run(t.body)
+	return Output{Text: string(x.out), Spans: x.spans}, nil
 }

@@ -1,0 +1,157 @@
+package jinja
+
+import (
+	"fmt"
+	"math"
+)
+
+// exec is the state of one rendering. Faults travel as panics with an *Error up
+// to Render, which returns them.
+type exec struct {
+	t      *Template
+	env    *environment
+	limits Limits
+	out    []byte // text of the innermost capture
+	// captures counts texts that are collected rather than written: macro calls
+	// inside expressions, set and filter blocks.
+	captures int
+	spans    [][2]int
+	scope    *scope
+	escape   bool // autoescape
+	line     int
+	steps    int // left
+	depth    int
+}
+
+// scope holds variables. The outermost one has a slot for each name of the
+// template; inner ones are short lists.
+type scope struct {
+	parent *scope
+	ids    []int
+	values []Value
+}
+
+// lookup finds a variable, or nil.
+func (s *scope) lookup(id int) Value {
+	for ; s.parent != nil; s = s.parent {
+		for i := len(s.ids) - 1; i >= 0; i-- {
+			if s.ids[i] == id {
+				return s.values[i]
+			}
+		}
+	}
+	return s.values[id]
+}
+
+// set makes or changes a variable of this scope.
+func (s *scope) set(id int, v Value) {
+	if s.parent == nil {
+		s.values[id] = v
+		return
+	}
+	for i, have := range s.ids {
+		if have == id {
+			s.values[i] = v
+			return
+		}
+	}
+	s.ids, s.values = append(s.ids, id), append(s.values, v)
+}
+
+// push opens a scope inside parent and returns the one to go back to.
+func (x *exec) push(parent *scope) *scope {
+	old := x.scope
+	x.scope = &scope{parent: parent}
+	return old
+}
+
+// fail stops the rendering with what Python would raise.
+func (x *exec) fail(format string, args ...any) {
+	panic(&Error{Template: x.t.name, Line: x.line, Message: fmt.Sprintf(format, args...), Kind: ErrValue})
+}
+
+func (x *exec) limit(format string, args ...any) {
+	panic(&Error{Template: x.t.name, Line: x.line, Message: fmt.Sprintf(format, args...), Kind: ErrLimit})
+}
+
+// step pays for n operations.
+func (x *exec) step(n int) {
+	if x.steps -= n; x.steps < 0 || n < 0 {
+		x.limit("more than %d steps", x.limits.Steps)
+	}
+}
+
+// bytesPerStep is how much text one step makes or looks at.
+const bytesPerStep = 16
+
+// work pays for looking at or copying n bytes of text.
+func (x *exec) work(n int) { x.step(n/bytesPerStep + 1) }
+
+// room pays for a text of n bytes before it is made.
+func (x *exec) room(n int) {
+	if n < 0 || n > x.limits.OutputBytes {
+		x.limit("a text of more than %d bytes", x.limits.OutputBytes)
+	}
+	x.work(n)
+}
+
+// repeat pays for n copies of size bytes.
+func (x *exec) repeat(n, size int) {
+	if size > 0 && n > math.MaxInt/size {
+		x.limit("a text of more than %d bytes", x.limits.OutputBytes)
+	}
+	x.room(n * size)
+}
+
+// nest counts a level of evaluation; unnest takes it back.
+func (x *exec) nest() {
+	if x.depth++; x.depth > x.limits.Depth {
+		x.limit("evaluation nests deeper than %d", x.limits.Depth)
+	}
+	x.step(1)
+}
+
+func (x *exec) unnest() { x.depth-- }
+
+// write appends text to the output.
+func (x *exec) write(s string) {
+	if len(x.out)+len(s) > x.limits.OutputBytes {
+		x.limit("a text of more than %d bytes", x.limits.OutputBytes)
+	}
+	x.work(len(s))
+	x.out = append(x.out, s...)
+}
+
+// capture runs body and returns the text it wrote.
+func (x *exec) capture(body func()) string {
+	outer := x.out
+	x.out = nil
+	x.captures++
+	body()
+	x.captures--
+	s := string(x.out)
+	x.out = outer
+	return s
+}
+
+// captured is capture with the text as a value: Markup under autoescape.
+func (x *exec) capturedValue(body func()) Value {
+	s := x.capture(body)
+	if x.escape {
+		return markup(s)
+	}
+	return str(s)
+}
+
+// missing makes an undefined value; format and args say why.
+func missing(format string, args ...any) *undefined {
+	return &undefined{reason: func() string { return fmt.Sprintf(format, args...) }}
+}
+
+// refuse fails because of a use of an undefined value.
+func (x *exec) refuse(u *undefined) {
+	if u.unsafe {
+		x.fail("SecurityError: %s", u.reason())
+	}
+	x.fail("UndefinedError: %s", u.reason())
+}

@@ -1,0 +1,280 @@
+package jinja
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// percent is Python's s % args. self tells whether s is Markup, which escapes what
+// it takes in.
+func (x *exec) percent(s string, self, args Value) Value {
+	f := &printer{x: x, s: s, single: args}
+	_, f.escape = self.(markup)
+	switch a := args.(type) {
+	case *tuple:
+		f.args = a.items
+	case *dict, *list, *undefined:
+		f.args, f.mapping = []Value{args}, true
+	default:
+		f.args = []Value{args}
+	}
+	f.run()
+	if f.used < len(f.args) && !f.mapping {
+		x.fail("TypeError: not all arguments converted during string formatting")
+	}
+	return like(self, f.out.String())
+}
+
+// printer formats one % operation.
+type printer struct {
+	x       *exec
+	s       string
+	pos     int
+	out     strings.Builder
+	args    []Value
+	used    int
+	single  Value // the right operand, for %(key)
+	mapping bool  // it may stay unused
+	escape  bool
+}
+
+func (f *printer) add(s string) {
+	f.x.room(len(s))
+	if f.out.Len()+len(s) > f.x.limits.OutputBytes {
+		f.x.room(f.out.Len() + len(s))
+	}
+	f.out.WriteString(s)
+}
+
+func (f *printer) run() {
+	for {
+		at := strings.IndexByte(f.s[f.pos:], '%')
+		if at < 0 {
+			f.add(f.s[f.pos:])
+			return
+		}
+		f.add(f.s[f.pos : f.pos+at])
+		f.pos += at + 1
+		f.directive()
+	}
+}
+
+// peek returns the next byte of the format or fails at its end.
+func (f *printer) peek() byte {
+	if f.pos >= len(f.s) {
+		f.x.fail("ValueError: incomplete format")
+	}
+	return f.s[f.pos]
+}
+
+func (f *printer) next() Value {
+	if f.used >= len(f.args) {
+		f.x.fail("TypeError: not enough arguments for format string")
+	}
+	f.used++
+	return f.args[f.used-1]
+}
+
+// directive formats what follows a percent sign.
+func (f *printer) directive() {
+	var spec formatSpec
+	spec.precision = -1
+	var v Value
+	if f.peek() == '(' {
+		v = f.keyed()
+	}
+	for ; strings.IndexByte("#0- +", f.peek()) >= 0; f.pos++ {
+		switch f.peek() {
+		case '#':
+			spec.alternate = true
+		case '0':
+			spec.zero = true
+		case '-':
+			spec.align = '<'
+		case ' ', '+':
+			if spec.sign != '+' {
+				spec.sign = f.peek()
+			}
+		}
+	}
+	spec.width = f.number(0)
+	if spec.width < 0 {
+		spec.width, spec.align = -spec.width, '<'
+	}
+	if f.peek() == '.' {
+		f.pos++
+		spec.precision = max(f.number(0), 0)
+	}
+	for strings.IndexByte("hlL", f.peek()) >= 0 {
+		f.pos++
+	}
+	spec.kind = f.peek()
+	f.pos++
+	if spec.kind == '%' {
+		f.add("%")
+		return
+	}
+	if v == nil {
+		v = f.next()
+	}
+	f.add(f.convert(v, spec))
+}
+
+// keyed reads "(name)" and looks it up in the right operand.
+func (f *printer) keyed() Value {
+	d, ok := f.single.(*dict)
+	if !ok {
+		f.x.fail("TypeError: format requires a mapping")
+	}
+	depth, start := 0, f.pos+1
+	for {
+		switch f.peek() {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		f.pos++
+		if depth == 0 {
+			break
+		}
+	}
+	name := f.s[start : f.pos-1]
+	v, ok := d.field(name)
+	if !ok {
+		f.x.fail("KeyError: %s", quote(name))
+	}
+	return v
+}
+
+// number reads a width or a precision; "*" takes it from the arguments.
+func (f *printer) number(otherwise int) int {
+	if f.peek() == '*' {
+		f.pos++
+		v := f.next()
+		if !isInt(v) {
+			f.x.fail("TypeError: * wants int")
+		}
+		return f.x.index(v)
+	}
+	start := f.pos
+	for f.peek() >= '0' && f.peek() <= '9' {
+		f.pos++
+	}
+	if start == f.pos {
+		return otherwise
+	}
+	n, err := strconv.Atoi(f.s[start:f.pos])
+	if err != nil {
+		f.x.fail("ValueError: width too big")
+	}
+	return n
+}
+
+// convert formats a value by one directive.
+func (f *printer) convert(v Value, spec formatSpec) string {
+	if spec.align == 0 {
+		spec.align = '>'
+	}
+	if spec.zero && spec.align == '>' && strings.IndexByte("diouxXeEfFgG", spec.kind) >= 0 {
+		spec.align, spec.fill = '=', "0"
+	}
+	switch spec.kind {
+	case 's', 'r', 'a':
+		s := f.text(v, spec.kind)
+		spec.kind = 's'
+		return f.x.formatText(s, spec)
+	case 'c':
+		spec.kind = 's'
+		return f.x.formatText(f.char(v), spec)
+	case 'd', 'i', 'u', 'o', 'x', 'X':
+		return f.whole(v, spec)
+	case 'e', 'E', 'f', 'F', 'g', 'G':
+		if !isNumber(v) {
+			f.refuse(v)
+			f.x.fail("TypeError: must be real number, not %s", v.typeName())
+		}
+		if spec.precision < 0 {
+			spec.precision = 6
+		}
+		return f.x.formatFloat(f.x.floatOf(v), spec)
+	}
+	f.x.fail("ValueError: unsupported format character '%c' (%#x) at index %d", spec.kind, spec.kind, f.pos-1)
+	return ""
+}
+
+func (f *printer) refuse(v Value) {
+	if u, ok := v.(*undefined); ok {
+		f.x.refuse(u)
+	}
+}
+
+func (f *printer) text(v Value, kind byte) string {
+	s := ""
+	switch {
+	case kind == 's' && f.escape:
+		return string(f.x.escaped(v))
+	case kind == 's':
+		return f.x.str(v)
+	default:
+		s = f.x.repr(v)
+	}
+	if kind == 'a' {
+		s = toASCII(s)
+	}
+	if f.escape {
+		return string(f.x.escaped(str(s)))
+	}
+	return s
+}
+
+// toASCII spells out what is not ASCII, as Python's ascii().
+func toASCII(s string) string {
+	var out []byte
+	for _, r := range s {
+		if r < 0x80 {
+			out = append(out, byte(r))
+			continue
+		}
+		out = append(out, strconv.QuoteRuneToASCII(r)[1:]...)
+		out = out[:len(out)-1]
+		if r < 0x100 {
+			out = append(out[:len(out)-6], `\x`+strconv.FormatInt(int64(r), 16)...)
+		}
+	}
+	return string(out)
+}
+
+func (f *printer) char(v Value) string {
+	if s, ok := textOf(v); ok && len([]rune(s)) == 1 {
+		return s
+	}
+	if !isInt(v) {
+		f.x.fail("TypeError: %%c requires int or char")
+	}
+	n := f.x.index(v)
+	if n < 0 || n > 0x10ffff || n >= 0xd800 && n < 0xe000 {
+		f.x.fail("OverflowError: %%c arg not in range(0x110000)")
+	}
+	return string(rune(n))
+}
+
+// whole formats an int; %d also takes floats and cuts their fraction off.
+func (f *printer) whole(v Value, spec formatSpec) string {
+	if fl, ok := v.(float); ok && strings.IndexByte("diu", spec.kind) >= 0 {
+		if math.IsNaN(float64(fl)) || math.IsInf(float64(fl), 0) {
+			f.x.fail("OverflowError: cannot convert float infinity or NaN to integer")
+		}
+		v = fromBig(bigFloat(math.Trunc(float64(fl))))
+	}
+	if !isInt(v) {
+		f.refuse(v)
+		f.x.fail("TypeError: %%%c format: a real number is required, not %s", spec.kind, v.typeName())
+	}
+	if strings.IndexByte("iu", spec.kind) >= 0 {
+		spec.kind = 'd'
+	}
+	spec.minDigits, spec.precision = spec.precision, -1
+	return f.x.formatInt(bigOf(v), spec)
+}

@@ -1,0 +1,39 @@
+// Package tokenizer turns text into token ids and back, exactly as the Rust
+// library tokenizers of Hugging Face does with the same tokenizer.json.
+//
+// [Open] reads a tokenizer.json or the folder that holds one, [Parse] its bytes,
+// and [FromGGUF] builds a [Tokenizer] from the vocabulary inside a GGUF file. A
+// Tokenizer is safe for concurrent use.
+//
+// Read are byte-level BPE (GPT-2, Llama 3, Qwen, DeepSeek, gpt-oss, Phi, Falcon,
+// RoBERTa, CLIP …) and BPE with byte fallback (Llama 2, Mistral, Phi-3, Gemma …).
+// Unigram, WordPiece, WordLevel and any part of a file that is not known are
+// refused by name with an error that wraps [ErrUnsupported]; nothing is ignored
+// silently but truncation and padding, which are the caller's business here.
+//
+// # How text becomes ids
+//
+// Added tokens that are not normalised are cut out of the text first, the
+// leftmost and there the longest. What lies between them is normalised, added
+// tokens that are normalised are cut out of that, and the rest is split into
+// words, which the model turns into ids. The post-processor then puts special
+// tokens around the whole. Every family of these steps has a file of its own:
+// normalize_*.go, pretokenize_*.go, bpe*.go, post.go, decode*.go.
+//
+// # Offsets
+//
+// [Tokenizer.AppendOffsets] gives byte ranges of the original text. As in the
+// Rust library a token that covers a part of a character has the range of the
+// whole character, and neighbours may share it; a composed character that
+// normalisation made of several has the range of the first.
+//
+// # Caveats
+//
+// Split patterns of the known families are matched by hand-written scanners;
+// any other pattern by github.com/dlclark/regexp2, whose dialect is close to
+// Oniguruma's but not the same, with a limit on backtracking and on time. A
+// pattern that passes the limit is given up; [Tokenizer.Err] then says so.
+//
+// Text that is not valid UTF-8 cannot reach the Rust library. Here a byte that
+// is not part of a character is treated as a character of its own.
+package tokenizer

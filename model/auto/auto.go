@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/posttrain/posttrain/data/tokenizer"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/tensor/gguf"
@@ -50,6 +51,11 @@ type Checkpoint struct {
 	// lists every id that ends a text, from generation_config.json where there is
 	// one.
 	Model model.Model
+	// Tokenizer is nil with Options.NoTokenizer.
+	Tokenizer *tokenizer.Tokenizer
+	// Template is the source of the chat template, "" where the model has none.
+	// A program may set it before Save.
+	Template string
 	// Family is what the library knows about this kind of model.
 	Family model.Family
 	// Format is FormatFolder or FormatGGUF.
@@ -57,8 +63,9 @@ type Checkpoint struct {
 	// Path is where the checkpoint came from.
 	Path string
 
-	files map[string][]byte // of the folder, kept for Save
-	close func() error
+	files    map[string][]byte // of the folder, kept for Save
+	template string            // as it was opened
+	close    func() error
 }
 
 // Close releases the files behind the checkpoint. With Options.Mapped the model
@@ -120,14 +127,25 @@ func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, er
 		return nil, err
 	}
 	c := &Checkpoint{Family: fam, Format: FormatFolder, files: files}
+	var words *tokenizer.Tokenizer
+	if !o.NoTokenizer {
+		if words, err = openTokenizer(dir); err != nil {
+			return nil, err
+		}
+	}
 	folder, err := safetensors.OpenFolder(dir)
 	if err != nil {
 		return nil, err
 	}
 	src := &folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped}
-	c.Model, err = fam.New(config, model.NewLoader(config, src, o.load()))
-	if err != nil || !o.Mapped {
-		return c, errors.Join(err, folder.Close())
+	if c.Model, err = fam.New(config, model.NewLoader(config, src, o.load())); err != nil {
+		return nil, errors.Join(err, folder.Close())
+	}
+	if words != nil {
+		c.useTokenizer(words)
+	}
+	if !o.Mapped {
+		return c, folder.Close()
 	}
 	c.close = folder.Close
 	return c, nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -48,6 +49,9 @@ func Save(dir string, c *Checkpoint, o SaveOptions) error {
 		}
 		defer os.RemoveAll(target) // nothing is there after the rename
 	}
+	if err := removeOldTemplate(target, files); err != nil {
+		return fmt.Errorf("auto: save: %w", err)
+	}
 	for _, f := range files {
 		if err := writeFile(filepath.Join(target, f.name), f.data); err != nil {
 			return fmt.Errorf("auto: save: %w", err)
@@ -66,6 +70,18 @@ func Save(dir string, c *Checkpoint, o SaveOptions) error {
 		return fmt.Errorf("auto: save: %w", err)
 	}
 	return syncFolder(filepath.Dir(filepath.Clean(dir)))
+}
+
+// removeOldTemplate removes a chat template of an older model in the folder,
+// which would go before the one in tokenizer_config.json.
+func removeOldTemplate(dir string, files []smallFile) error {
+	if slices.ContainsFunc(files, func(f smallFile) bool { return f.name == templateFile }) {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(dir, templateFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // smallFile is a file that is written whole.
@@ -87,7 +103,8 @@ func (c *Checkpoint) smallFiles(o SaveOptions) ([]smallFile, error) {
 			return nil, err
 		}
 	}
-	return append(files, smallFile{generationFile, generation}), nil
+	words, err := c.tokenizerFiles()
+	return append(append(files, smallFile{generationFile, generation}), words...), err
 }
 
 // savedConfig is the model's config.json with the type of the weights and

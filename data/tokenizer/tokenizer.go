@@ -12,8 +12,8 @@ type Tokenizer struct {
 	decoders   []decoder
 	trackAll   bool // a step asks for origins even if the caller does not
 
-	source   []byte // the document, as read
-	document *written
+	source   []byte    // the document, as read; nil for a GGUF vocabulary
+	parts    *document // then the document that it makes
 	names    special
 	template string
 

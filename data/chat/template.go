@@ -32,7 +32,7 @@ type Options struct {
 // Template is a compiled chat template. It is safe for concurrent use.
 type Template struct {
 	engine *jinja.Template
-	fixed  map[string]jinja.Value // special tokens
+	tokens map[string]jinja.Value // special tokens
 }
 
 // Input is a conversation to render.
@@ -57,12 +57,12 @@ func Parse(name, source string, o Options) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chat: %w", err)
 	}
-	t := &Template{engine: engine, fixed: make(map[string]jinja.Value)}
-	for name, text := range map[string]string{
-		"bos_token": o.BOS, "eos_token": o.EOS, "unk_token": o.UNK, "pad_token": o.PAD,
+	t := &Template{engine: engine, tokens: make(map[string]jinja.Value)}
+	for _, token := range []struct{ name, text string }{
+		{"bos_token", o.BOS}, {"eos_token", o.EOS}, {"unk_token", o.UNK}, {"pad_token", o.PAD},
 	} {
-		if text != "" {
-			t.fixed[name] = jinja.String(text)
+		if token.text != "" {
+			t.tokens[token.name] = jinja.String(token.text)
 		}
 	}
 	return t, nil
@@ -78,57 +78,13 @@ func (t *Template) Render(in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
+	return t.render(vars.all())
+}
+
+func (t *Template) render(vars map[string]jinja.Value) (Output, error) {
 	out, err := t.engine.Render(vars)
 	if err != nil {
 		return Output{}, fmt.Errorf("chat: %w", err)
 	}
 	return Output{Text: out.Text, Spans: out.Spans}, nil
-}
-
-// variables are what the template sees. Tools and documents are None when absent,
-// as transformers passes them.
-func (t *Template) variables(in Input) (map[string]jinja.Value, error) {
-	vars := map[string]jinja.Value{
-		"tools":                 jinja.None(),
-		"documents":             jinja.None(),
-		"add_generation_prompt": jinja.Bool(in.AddGenerationPrompt),
-	}
-	for name, v := range t.fixed {
-		vars[name] = v
-	}
-	messages := make([]jinja.Value, len(in.Messages))
-	for i, raw := range in.Messages {
-		m, err := jinja.FromJSON(raw)
-		if err != nil {
-			return nil, fmt.Errorf("chat: message %d: %w", i, err)
-		}
-		if !jinja.Fields(m, func(string, jinja.Value) {}) {
-			return nil, fmt.Errorf("chat: message %d: got %.40q, want a JSON object", i, raw)
-		}
-		messages[i] = m
-	}
-	vars["messages"] = jinja.List(messages...)
-	if len(in.Tools) > 0 {
-		tools, err := jinja.FromJSON(in.Tools)
-		if err != nil {
-			return nil, fmt.Errorf("chat: tools: %w", err)
-		}
-		vars["tools"] = tools
-	}
-	return vars, addArgs(vars, in.Args)
-}
-
-// addArgs adds the members of args to vars.
-func addArgs(vars map[string]jinja.Value, args json.RawMessage) error {
-	if len(args) == 0 || string(args) == "null" {
-		return nil
-	}
-	v, err := jinja.FromJSON(args)
-	if err != nil {
-		return fmt.Errorf("chat: args: %w", err)
-	}
-	if !jinja.Fields(v, func(key string, v jinja.Value) { vars[key] = v }) {
-		return fmt.Errorf("chat: args: got %.40q, want a JSON object", args)
-	}
-	return nil
 }

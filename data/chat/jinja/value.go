@@ -104,7 +104,7 @@ func Fields(v Value, visit func(key string, v Value)) (ok bool) {
 	return true
 }
 
-// text returns the content of a str or Markup.
+// textOf returns the content of a str or Markup.
 func textOf(v Value) (string, bool) {
 	switch v := v.(type) {
 	case str:
@@ -115,7 +115,7 @@ func textOf(v Value) (string, bool) {
 	return "", false
 }
 
-// newItem makes the pair that iterating over items yields.
+// pair makes the tuple that iterating over items yields.
 func pair(a, b Value) *tuple { return &tuple{items: []Value{a, b}} }
 
 // at returns item i of a range.
@@ -128,3 +128,6 @@ func fromBig(n *big.Int) Value {
 	}
 	return bigint{n}
 }
+
+// Text returns the content of a str; ok is false for other values.
+func Text(v Value) (s string, ok bool) { return textOf(v) }

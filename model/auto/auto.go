@@ -145,7 +145,10 @@ func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, er
 		c.useTokenizer(words)
 	}
 	if !o.Mapped {
-		return c, folder.Close()
+		if err := folder.Close(); err != nil {
+			return nil, err
+		}
+		return c, nil
 	}
 	c.close = folder.Close
 	return c, nil
@@ -158,7 +161,10 @@ func openGGUF(path string, o Options) (*Checkpoint, error) {
 		return nil, err
 	}
 	c, err := fromGGUF(f, o)
-	return c, errors.Join(err, f.Close())
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // fromGGUF reads an open file, which may be closed afterwards.
@@ -179,8 +185,19 @@ func fromGGUF(f *gguf.File, o Options) (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
+	var words *tokenizer.Tokenizer
+	if !o.NoTokenizer {
+		if words, err = ggufTokenizer(f); err != nil {
+			return nil, err
+		}
+	}
 	src := newGGUFSource(f, stored.GGUF, config, o.Weights)
 	c := &Checkpoint{Family: fam, Format: FormatGGUF, files: map[string][]byte{configFile: raw}}
-	c.Model, err = fam.New(config, model.NewLoader(config, src, o.load()))
-	return c, err
+	if c.Model, err = fam.New(config, model.NewLoader(config, src, o.load())); err != nil {
+		return nil, err
+	}
+	if words != nil {
+		c.useTokenizer(words)
+	}
+	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/posttrain/posttrain/model"
@@ -112,28 +113,17 @@ func ggufShapes(f *gguf.File, fields map[string]any) error {
 // ggufIDs reads the ids of special tokens. A text may end with the end of a turn
 // or of a message as well as with the end of the sequence.
 func ggufIDs(f *gguf.File, fields map[string]any) error {
-	id := func(key string) (int64, bool, error) {
-		key = "tokenizer.ggml." + key
-		if !f.Has(key) {
-			return 0, false, nil
-		}
-		v, err := f.Int(key)
-		return v, err == nil && v >= 0 && v < math.MaxUint32, err // −1 as uint32 stands for none
+	m := ggufMetadata{f: f}
+	if id := m.id("bos_token_id"); id != nil {
+		fields["bos_token_id"] = *id
 	}
-	var errs []error
-	for _, n := range [][2]string{{"bos_token_id", "bos_token_id"}, {"padding_token_id", "pad_token_id"}} {
-		v, ok, err := id(n[0])
-		errs = append(errs, err)
-		if ok {
-			fields[n[1]] = v
-		}
+	if id := m.id("padding_token_id"); id != nil {
+		fields["pad_token_id"] = *id
 	}
-	var ends []int64
+	var ends []int32
 	for _, key := range []string{"eos_token_id", "eot_token_id", "eom_token_id"} {
-		v, ok, err := id(key)
-		errs = append(errs, err)
-		if ok && (len(ends) == 0 || ends[0] != v) {
-			ends = append(ends, v)
+		if id := m.id(key); id != nil && !slices.Contains(ends, *id) {
+			ends = append(ends, *id)
 		}
 	}
 	switch len(ends) {
@@ -143,5 +133,5 @@ func ggufIDs(f *gguf.File, fields map[string]any) error {
 	default:
 		fields["eos_token_id"] = ends
 	}
-	return errors.Join(errs...)
+	return errors.Join(m.errs...)
 }

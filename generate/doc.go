@@ -7,8 +7,9 @@
 //
 // Sampling randomness is keyed by (seed, number of the prompt, position). A
 // sequence's tokens and log-probabilities have the same bits whatever else is in
-// the batch and wherever in the cache it lies; Config.Chunk is the only setting
-// of a Generator that changes them (in the last bits).
+// the batch and wherever in the cache it lies. Of the settings of a Generator
+// only Config.Chunk, and whether there are at least 24 Config.Sequences, changes
+// them (in the last bits).
 //
 // Every token carries its log-probability twice: under the distribution it was
 // sampled from (after temperature and truncation) and under the raw model; the

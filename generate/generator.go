@@ -33,11 +33,12 @@ func New(m model.Model, c Config) (*Generator, error) {
 	}
 	c = c.withDefaults(m.Config())
 	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c)}
+	prefill, decode := c.sizes()
 	var err error
-	if g.prefill, err = newProgram(g, max(c.Chunk, wideRows)); err != nil {
+	if g.prefill, err = newProgram(g, prefill); err != nil {
 		return nil, err
 	}
-	if g.decode, err = newProgram(g, thinRows); err != nil {
+	if g.decode, err = newProgram(g, decode); err != nil {
 		return nil, errors.Join(err, g.prefill.program.Close())
 	}
 	return g, nil

@@ -73,21 +73,24 @@ func generate(t testing.TB, g *Generator, ps [][]int32, o Options) []Completion 
 func TestCompanyDoesNotChangeBits(t *testing.T) {
 	ps := prompts(1, 5, 40, 9, 100, 2, 33, 64, 17, 8, 31, 3, 70)
 	ps = append(ps, ps[2], ps[4], ps[2], ps[0]) // computed once, or once more, for their twins
+	ps = append(ps, prompts(50, 7, 7, 12, 21, 9, 30, 4, 4, 64, 6)...)
 	opt := Options{MaxTokens: 12, Temperature: 0.9, TopP: 0.95, Seed: 3, IgnoreEOS: true}
 	for name := range configs {
 		for _, weights := range []tensor.Dtype{tensor.Float32, tensor.BFloat16} {
 			t.Run(fmt.Sprintf("%s/%v", name, weights), func(t *testing.T) {
 				m := tiny(t, name, weights)
-				alone := newGenerator(t, m, Config{Sequences: 1, Chunk: 32, Context: 128})
-				want := make([]Completion, len(ps))
-				for i, p := range ps {
-					o := opt
-					o.First = i
-					want[i] = generate(t, alone, [][]int32{p}, o)[0]
-				}
-				for _, sequences := range []int{2, 8, 20} {
-					g := newGenerator(t, m, Config{Sequences: sequences, Chunk: 32, Context: 128})
-					assert.Equal(t, want, generate(t, g, ps, opt), "%d at once", sequences)
+				for least, sizes := range map[int][]int{1: {2, 8, 20}, wideSequences: {30, 70}} {
+					alone := newGenerator(t, m, Config{Sequences: least, Chunk: 32, Context: 128})
+					want := make([]Completion, len(ps))
+					for i, p := range ps {
+						o := opt
+						o.First = i
+						want[i] = generate(t, alone, [][]int32{p}, o)[0]
+					}
+					for _, sequences := range sizes {
+						g := newGenerator(t, m, Config{Sequences: sequences, Chunk: 32, Context: 128})
+						assert.Equal(t, want, generate(t, g, ps, opt), "%d at once", sequences)
+					}
 				}
 			})
 		}
@@ -230,21 +233,21 @@ func TestAdapters(t *testing.T) {
 }
 
 func TestDecodingAllocatesNothing(t *testing.T) {
-	for _, o := range []Options{{}, {Temperature: 1, TopP: 0.9}} {
-		g := newGenerator(t, tiny(t, "llama", tensor.Float32), Config{Sequences: 10, Context: 128})
-		o.MaxTokens, o.IgnoreEOS = 100, true
-		require.NoError(t, g.begin(prompts(5), o))
-		r := newRollout(g, prompts(5, 6, 7, 8, 9, 10, 11, 12, 13, 14), o.withDefaults())
-		step := func() {
-			more, err := r.advance()
-			require.NoError(t, err)
-			require.True(t, more)
+	for _, sequences := range []int{10, wideSequences} {
+		for _, o := range []Options{{}, {Temperature: 1, TopP: 0.9}} {
+			g := newGenerator(t, tiny(t, "llama", tensor.Float32), Config{Sequences: sequences, Context: 128})
+			o.MaxTokens, o.IgnoreEOS = 100, true
+			r := newRollout(g, prompts(5, 6, 7, 8, 9, 10, 11, 12, 13, 14), o.withDefaults())
+			step := func() {
+				more, err := r.advance()
+				require.NoError(t, err)
+				require.True(t, more)
+			}
+			for range 5 {
+				step()
+			}
+			assert.Zero(t, testing.AllocsPerRun(20, step))
 		}
-		for range 5 {
-			step()
-		}
-		assert.Zero(t, testing.AllocsPerRun(20, step))
-		g.busy = false
 	}
 }
 

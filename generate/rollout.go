@@ -83,7 +83,7 @@ func (r *rollout) computePrompts() error {
 		}
 		n := min(r.g.cfg.Chunk, s.prompt-s.cached)
 		last := s.cached+n == s.prompt
-		if n > p.room() || last && p.m == thinRows {
+		if n > p.room() || last && p.roomForRows() == 0 {
 			continue
 		}
 		for range n {
@@ -95,7 +95,6 @@ func (r *rollout) computePrompts() error {
 			r.due = append(r.due, slot)
 		}
 	}
-	p.widen(wideRows)
 	logits, err := p.run()
 	if err != nil {
 		return err

@@ -228,6 +228,7 @@ func TestBatcherEndOfAnEpoch(t *testing.T) {
 	assert.Equal(t, []int{2, 2, 2, 2}, count(data.BatchOptions{TokensPerStep: 20, DropShort: true}))
 	assert.Equal(t, []int{2, 2, 1, 2, 2, 1}, count(data.BatchOptions{ExamplesPerStep: 2}))
 	assert.Equal(t, []int{2, 2, 2, 2}, count(data.BatchOptions{ExamplesPerStep: 2, DropShort: true}))
+	assert.Equal(t, []int{5, 5}, count(data.BatchOptions{ExamplesPerStep: 5, DropShort: true}), "exactly full")
 	assert.Equal(t, []int{5, 5}, count(data.BatchOptions{DropShort: true, TokensPerStep: 50}))
 	assert.Equal(t, []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, count(data.BatchOptions{DropShort: true, TokensPerStep: 3}), "longer than the budget: a step each")
 }

@@ -27,3 +27,6 @@ func fastSquaredDiff(x []float32, mean float32) (float32, bool)               { 
 func fastLayerDot(dy, x, w []float32, mean float32) (float32, bool)           { return 0, false }
 func fastLayerNorm(dst, x, w, b []float32, mean, rstd float32) bool           { return false }
 func fastLayerBackward(dx, dwAcc, dy, x, w []float32, c [4]float32) bool      { return false }
+func fastPhilox(dst []float32, key uint64, ctr [4]uint32) int                 { return 0 }
+func fastDrop(dst, x, u []float32, p, scale float32) bool                     { return false }
+func fastDropAdd(dst, x, u []float32, p, scale float32) bool                  { return false }

@@ -33,14 +33,50 @@ func Uniform(seed uint64, purpose, step uint32, position uint64) float32 {
 }
 
 // UniformFill sets dst[i] to Uniform(seed, purpose, step, position+i), four
-// numbers a generator call.
+// numbers a generator call. All instruction levels give the same bits.
 func UniformFill(dst []float32, seed uint64, purpose, step uint32, position uint64) {
 	for i := 0; i < len(dst); {
 		at := position + uint64(i)
+		if at%4 == 0 {
+			if n := fastPhilox(dst[i:], seed, uniformCounter(purpose, step, at/4)); n > 0 {
+				i += n
+				continue
+			}
+		}
 		block := Philox(seed, uniformCounter(purpose, step, at/4))
 		for lane := at % 4; lane < 4 && i < len(dst); lane++ {
 			dst[i] = unitInterval(block[lane])
 			i++
+		}
+	}
+}
+
+// Drop sets dst to scale·x where u ≥ p and to 0 elsewhere: dropout at rate p for
+// uniform numbers u. dst may be x. All instruction levels give the same bits.
+func Drop[T Float](dst, x []T, u []float32, p float32, scale T) {
+	mustLen("Drop", len(x), len(dst), len(u))
+	if is32[T]() && fastDrop(f32(dst), f32(x), u, p, float32(scale)) {
+		return
+	}
+	for i, v := range x {
+		y := T(0)
+		if u[i] >= p {
+			y = scale * v
+		}
+		dst[i] = y
+	}
+}
+
+// DropAdd adds scale·x to dst where u ≥ p. All instruction levels give the same
+// bits.
+func DropAdd[T Float](dst, x []T, u []float32, p float32, scale T) {
+	mustLen("DropAdd", len(x), len(dst), len(u))
+	if is32[T]() && fastDropAdd(f32(dst), f32(x), u, p, float32(scale)) {
+		return
+	}
+	for i, v := range x {
+		if u[i] >= p {
+			dst[i] += T(scale * v)
 		}
 	}
 }

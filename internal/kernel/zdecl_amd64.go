@@ -211,6 +211,21 @@ func layerBackwardWeightAVX2(dx *float32, dy *float32, x *float32, w *float32, d
 //go:noescape
 func layerBackwardAVX2(dx *float32, dy *float32, x *float32, w *float32, n int, c *[4]float32)
 
+// philoxAVX2: dst = uniform numbers of n groups of Philox blocks.
+//
+//go:noescape
+func philoxAVX2(dst *float32, keys *[20]uint32, ctr *[4]uint32, lanes *[16]uint32, n int)
+
+// dropAVX2: dst[i] = scale·x[i] where u[i] ≥ p, else 0.
+//
+//go:noescape
+func dropAVX2(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
+
+// dropAddAVX2: dst[i] += scale·x[i] where u[i] ≥ p.
+//
+//go:noescape
+func dropAddAVX2(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
+
 // expShiftAVX2: dst[i] = exp(x[i] - shift).
 //
 //go:noescape
@@ -540,6 +555,21 @@ func layerBackwardWeightAVX512(dx *float32, dy *float32, x *float32, w *float32,
 //
 //go:noescape
 func layerBackwardAVX512(dx *float32, dy *float32, x *float32, w *float32, n int, c *[4]float32)
+
+// philoxAVX512: dst = uniform numbers of n groups of Philox blocks.
+//
+//go:noescape
+func philoxAVX512(dst *float32, keys *[20]uint32, ctr *[4]uint32, lanes *[16]uint32, n int)
+
+// dropAVX512: dst[i] = scale·x[i] where u[i] ≥ p, else 0.
+//
+//go:noescape
+func dropAVX512(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
+
+// dropAddAVX512: dst[i] += scale·x[i] where u[i] ≥ p.
+//
+//go:noescape
+func dropAddAVX512(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
 
 // expShiftAVX512: dst[i] = exp(x[i] - shift).
 //

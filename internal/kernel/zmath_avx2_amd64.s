@@ -37,10 +37,10 @@ loop1:
 	VCVTPS2DQ Y1, Y1
 	VPSRAD $1, Y1, Y0
 	VPSUBD Y0, Y1, Y1
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y1, Y1
+	VPADDD ·constants+1472(SB), Y1, Y1
 	VPSLLD $23, Y1, Y1
 	VMULPS Y1, Y2, Y2
 	VANDPS Y3, Y2, Y0
@@ -52,7 +52,7 @@ loop1:
 tail2:
 	ADDQ $8, CX
 	JZ done3
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -79,10 +79,10 @@ tail2:
 	VCVTPS2DQ Y1, Y1
 	VPSRAD $1, Y1, Y0
 	VPSUBD Y0, Y1, Y1
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y1, Y1
+	VPADDD ·constants+1472(SB), Y1, Y1
 	VPSLLD $23, Y1, Y1
 	VMULPS Y1, Y2, Y2
 	VANDPS Y3, Y2, Y0
@@ -132,10 +132,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -164,10 +164,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -196,10 +196,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -228,10 +228,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -260,10 +260,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -292,10 +292,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -324,10 +324,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -356,10 +356,10 @@ loop4:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -397,10 +397,10 @@ rest5:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -412,7 +412,7 @@ rest5:
 	JZ done6
 	JMP next8
 tail7:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -439,10 +439,10 @@ tail7:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -476,10 +476,10 @@ next8:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -491,7 +491,7 @@ next8:
 	JZ done6
 	JMP next10
 tail9:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -518,10 +518,10 @@ tail9:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -555,10 +555,10 @@ next10:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -570,7 +570,7 @@ next10:
 	JZ done6
 	JMP next12
 tail11:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -597,10 +597,10 @@ tail11:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -634,10 +634,10 @@ next12:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -649,7 +649,7 @@ next12:
 	JZ done6
 	JMP next14
 tail13:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -676,10 +676,10 @@ tail13:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -713,10 +713,10 @@ next14:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -728,7 +728,7 @@ next14:
 	JZ done6
 	JMP next16
 tail15:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -755,10 +755,10 @@ tail15:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -792,10 +792,10 @@ next16:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -807,7 +807,7 @@ next16:
 	JZ done6
 	JMP next18
 tail17:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -834,10 +834,10 @@ tail17:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -871,10 +871,10 @@ next18:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -886,7 +886,7 @@ next18:
 	JZ done6
 	JMP next20
 tail19:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -913,10 +913,10 @@ tail19:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -950,10 +950,10 @@ next20:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -965,7 +965,7 @@ next20:
 	JZ done6
 	JMP next22
 tail21:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -992,10 +992,10 @@ tail21:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1062,10 +1062,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1093,10 +1093,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1124,10 +1124,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1155,10 +1155,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1186,10 +1186,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1217,10 +1217,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1248,10 +1248,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1279,10 +1279,10 @@ loop23:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1318,10 +1318,10 @@ rest24:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1331,7 +1331,7 @@ rest24:
 	JZ done25
 	JMP next27
 tail26:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1358,10 +1358,10 @@ tail26:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1394,10 +1394,10 @@ next27:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1407,7 +1407,7 @@ next27:
 	JZ done25
 	JMP next29
 tail28:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1434,10 +1434,10 @@ tail28:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1470,10 +1470,10 @@ next29:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1483,7 +1483,7 @@ next29:
 	JZ done25
 	JMP next31
 tail30:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1510,10 +1510,10 @@ tail30:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1546,10 +1546,10 @@ next31:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1559,7 +1559,7 @@ next31:
 	JZ done25
 	JMP next33
 tail32:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1586,10 +1586,10 @@ tail32:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1622,10 +1622,10 @@ next33:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1635,7 +1635,7 @@ next33:
 	JZ done25
 	JMP next35
 tail34:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1662,10 +1662,10 @@ tail34:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1698,10 +1698,10 @@ next35:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1711,7 +1711,7 @@ next35:
 	JZ done25
 	JMP next37
 tail36:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1738,10 +1738,10 @@ tail36:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1774,10 +1774,10 @@ next37:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1787,7 +1787,7 @@ next37:
 	JZ done25
 	JMP next39
 tail38:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1814,10 +1814,10 @@ tail38:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1850,10 +1850,10 @@ next39:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1863,7 +1863,7 @@ next39:
 	JZ done25
 	JMP next41
 tail40:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1890,10 +1890,10 @@ tail40:
 	VCVTPS2DQ Y9, Y9
 	VPSRAD $1, Y9, Y8
 	VPSUBD Y8, Y9, Y9
-	VPADDD ·constants+1440(SB), Y8, Y8
+	VPADDD ·constants+1472(SB), Y8, Y8
 	VPSLLD $23, Y8, Y8
 	VMULPS Y8, Y10, Y10
-	VPADDD ·constants+1440(SB), Y9, Y9
+	VPADDD ·constants+1472(SB), Y9, Y9
 	VPSLLD $23, Y9, Y9
 	VMULPS Y9, Y10, Y10
 	VANDPS Y11, Y10, Y8
@@ -1929,7 +1929,7 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	PCALIGN $32
 loop42:
 	VMOVUPS 0(SI), Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -1951,10 +1951,10 @@ loop42:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -1969,12 +1969,12 @@ loop42:
 tail43:
 	ADDQ $8, CX
 	JZ done44
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(SI), Y15, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -1996,10 +1996,10 @@ tail43:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2030,7 +2030,7 @@ loop45:
 	VFMADD213PS ·constants+640(SB), Y5, Y6
 	VMULPS Y5, Y6, Y6
 	VFMADD213PS Y1, Y1, Y6
-	VANDPS ·constants+1408(SB), Y0, Y0
+	VANDPS ·constants+1440(SB), Y0, Y0
 	VMOVAPS Y0, Y7
 	VADDPS Y0, Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
@@ -2054,10 +2054,10 @@ loop45:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2066,7 +2066,7 @@ loop45:
 	VDIVPS Y0, Y2, Y0
 	VBROADCASTSS ·constants+0(SB), Y2
 	VSUBPS Y0, Y2, Y0
-	VANDPS ·constants+1376(SB), Y1, Y1
+	VANDPS ·constants+1408(SB), Y1, Y1
 	VBROADCASTSS ·constants+480(SB), Y3
 	VORPS Y1, Y0, Y0
 	VCMPPS $1, Y3, Y7, Y7
@@ -2079,7 +2079,7 @@ loop45:
 tail46:
 	ADDQ $8, CX
 	JZ done47
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2093,7 +2093,7 @@ tail46:
 	VFMADD213PS ·constants+640(SB), Y5, Y6
 	VMULPS Y5, Y6, Y6
 	VFMADD213PS Y1, Y1, Y6
-	VANDPS ·constants+1408(SB), Y0, Y0
+	VANDPS ·constants+1440(SB), Y0, Y0
 	VMOVAPS Y0, Y7
 	VADDPS Y0, Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
@@ -2117,10 +2117,10 @@ tail46:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2129,7 +2129,7 @@ tail46:
 	VDIVPS Y0, Y2, Y0
 	VBROADCASTSS ·constants+0(SB), Y2
 	VSUBPS Y0, Y2, Y0
-	VANDPS ·constants+1376(SB), Y1, Y1
+	VANDPS ·constants+1408(SB), Y1, Y1
 	VBROADCASTSS ·constants+480(SB), Y3
 	VORPS Y1, Y0, Y0
 	VCMPPS $1, Y3, Y7, Y7
@@ -2150,7 +2150,7 @@ TEXT ·siluAVX2(SB), NOSPLIT, $0-24
 loop48:
 	VMOVUPS 0(SI), Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2172,10 +2172,10 @@ loop48:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2191,13 +2191,13 @@ loop48:
 tail49:
 	ADDQ $8, CX
 	JZ done50
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(SI), Y15, Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2219,10 +2219,10 @@ tail49:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2247,7 +2247,7 @@ TEXT ·siluGLUAVX2(SB), NOSPLIT, $0-32
 loop51:
 	VMOVUPS 0(SI), Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2269,10 +2269,10 @@ loop51:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2291,13 +2291,13 @@ loop51:
 tail52:
 	ADDQ $8, CX
 	JZ done53
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(SI), Y15, Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2319,10 +2319,10 @@ tail52:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2349,7 +2349,7 @@ TEXT ·siluBackwardAVX2(SB), NOSPLIT, $0-32
 loop54:
 	VMOVUPS 0(DX), Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2371,10 +2371,10 @@ loop54:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2401,13 +2401,13 @@ loop54:
 tail55:
 	ADDQ $8, CX
 	JZ done56
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(DX), Y15, Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2429,10 +2429,10 @@ tail55:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2469,7 +2469,7 @@ TEXT ·siluGLUBackwardAVX2(SB), NOSPLIT, $0-48
 loop57:
 	VMOVUPS 0(BX), Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2491,10 +2491,10 @@ loop57:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2528,13 +2528,13 @@ loop57:
 tail58:
 	ADDQ $8, CX
 	JZ done59
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(BX), Y15, Y0
 	VMOVAPS Y0, Y1
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2556,10 +2556,10 @@ tail58:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2606,7 +2606,7 @@ loop60:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2628,10 +2628,10 @@ loop60:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2647,7 +2647,7 @@ loop60:
 tail61:
 	ADDQ $8, CX
 	JZ done62
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2661,7 +2661,7 @@ tail61:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2683,10 +2683,10 @@ tail61:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2719,7 +2719,7 @@ loop63:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2741,10 +2741,10 @@ loop63:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2763,7 +2763,7 @@ loop63:
 tail64:
 	ADDQ $8, CX
 	JZ done65
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2777,7 +2777,7 @@ tail64:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2799,10 +2799,10 @@ tail64:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2837,7 +2837,7 @@ loop66:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2859,10 +2859,10 @@ loop66:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2893,7 +2893,7 @@ loop66:
 tail67:
 	ADDQ $8, CX
 	JZ done68
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2907,7 +2907,7 @@ tail67:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -2929,10 +2929,10 @@ tail67:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -2981,7 +2981,7 @@ loop69:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -3003,10 +3003,10 @@ loop69:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -3044,7 +3044,7 @@ loop69:
 tail70:
 	ADDQ $8, CX
 	JZ done71
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3058,7 +3058,7 @@ tail70:
 	VBROADCASTSS ·constants+672(SB), Y3
 	VFMADD132PS ·constants+704(SB), Y3, Y2
 	VMULPS Y2, Y0, Y0
-	VXORPS ·constants+1376(SB), Y0, Y0
+	VXORPS ·constants+1408(SB), Y0, Y0
 	VBROADCASTSS ·constants+416(SB), Y4
 	VMAXPS Y0, Y4, Y3
 	VCMPPS $5, Y4, Y0, Y4
@@ -3080,10 +3080,10 @@ tail70:
 	VCVTPS2DQ Y2, Y2
 	VPSRAD $1, Y2, Y0
 	VPSUBD Y0, Y2, Y2
-	VPADDD ·constants+1440(SB), Y0, Y0
+	VPADDD ·constants+1472(SB), Y0, Y0
 	VPSLLD $23, Y0, Y0
 	VMULPS Y0, Y3, Y3
-	VPADDD ·constants+1440(SB), Y2, Y2
+	VPADDD ·constants+1472(SB), Y2, Y2
 	VPSLLD $23, Y2, Y2
 	VMULPS Y2, Y3, Y3
 	VANDPS Y4, Y3, Y0
@@ -3157,7 +3157,7 @@ loop72:
 tail73:
 	ADDQ $8, CX
 	JZ done74
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3237,7 +3237,7 @@ loop75:
 tail76:
 	ADDQ $8, CX
 	JZ done77
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3335,10 +3335,10 @@ loop78:
 	VCVTPS2DQ Y4, Y4
 	VPSRAD $1, Y4, Y3
 	VPSUBD Y3, Y4, Y4
-	VPADDD ·constants+1440(SB), Y3, Y3
+	VPADDD ·constants+1472(SB), Y3, Y3
 	VPSLLD $23, Y3, Y3
 	VMULPS Y3, Y5, Y5
-	VPADDD ·constants+1440(SB), Y4, Y4
+	VPADDD ·constants+1472(SB), Y4, Y4
 	VPSLLD $23, Y4, Y4
 	VMULPS Y4, Y5, Y5
 	VANDPS Y6, Y5, Y3
@@ -3355,7 +3355,7 @@ loop78:
 tail79:
 	ADDQ $8, CX
 	JZ done80
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3411,10 +3411,10 @@ tail79:
 	VCVTPS2DQ Y4, Y4
 	VPSRAD $1, Y4, Y3
 	VPSUBD Y3, Y4, Y4
-	VPADDD ·constants+1440(SB), Y3, Y3
+	VPADDD ·constants+1472(SB), Y3, Y3
 	VPSLLD $23, Y3, Y3
 	VMULPS Y3, Y5, Y5
-	VPADDD ·constants+1440(SB), Y4, Y4
+	VPADDD ·constants+1472(SB), Y4, Y4
 	VPSLLD $23, Y4, Y4
 	VMULPS Y4, Y5, Y5
 	VANDPS Y6, Y5, Y3
@@ -3491,10 +3491,10 @@ loop81:
 	VCVTPS2DQ Y4, Y4
 	VPSRAD $1, Y4, Y3
 	VPSUBD Y3, Y4, Y4
-	VPADDD ·constants+1440(SB), Y3, Y3
+	VPADDD ·constants+1472(SB), Y3, Y3
 	VPSLLD $23, Y3, Y3
 	VMULPS Y3, Y5, Y5
-	VPADDD ·constants+1440(SB), Y4, Y4
+	VPADDD ·constants+1472(SB), Y4, Y4
 	VPSLLD $23, Y4, Y4
 	VMULPS Y4, Y5, Y5
 	VANDPS Y6, Y5, Y3
@@ -3518,7 +3518,7 @@ loop81:
 tail82:
 	ADDQ $8, CX
 	JZ done83
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -3574,10 +3574,10 @@ tail82:
 	VCVTPS2DQ Y4, Y4
 	VPSRAD $1, Y4, Y3
 	VPSUBD Y3, Y4, Y4
-	VPADDD ·constants+1440(SB), Y3, Y3
+	VPADDD ·constants+1472(SB), Y3, Y3
 	VPSLLD $23, Y3, Y3
 	VMULPS Y3, Y5, Y5
-	VPADDD ·constants+1440(SB), Y4, Y4
+	VPADDD ·constants+1472(SB), Y4, Y4
 	VPSLLD $23, Y4, Y4
 	VMULPS Y4, Y5, Y5
 	VANDPS Y6, Y5, Y3

@@ -77,7 +77,7 @@ tail2:
 	ADDQ $8, CX
 	JZ done3
 	MOVQ CX, R10
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15

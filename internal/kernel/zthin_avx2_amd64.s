@@ -63,7 +63,7 @@ tail2:
 	JZ done3
 	MOVQ CX, SI
 	SHLQ $2, SI
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SUBQ SI, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 0(R8)(BX*4), Y15, Y8
@@ -79,7 +79,7 @@ tail2:
 	JLE done3
 	MOVQ CX, SI
 	SHLQ $2, SI
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SUBQ SI, AX
 	VMOVUPS (AX), Y15
 	VMASKMOVPS 32(R8)(BX*4), Y15, Y8

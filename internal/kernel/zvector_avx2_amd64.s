@@ -51,7 +51,7 @@ rest2:
 	JZ done3
 	JMP next5
 tail4:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -68,7 +68,7 @@ next5:
 	JZ done3
 	JMP next7
 tail6:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -85,7 +85,7 @@ next7:
 	JZ done3
 	JMP next9
 tail8:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -102,7 +102,7 @@ next9:
 	JZ done3
 	JMP next11
 tail10:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -119,7 +119,7 @@ next11:
 	JZ done3
 	JMP next13
 tail12:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -136,7 +136,7 @@ next13:
 	JZ done3
 	JMP next15
 tail14:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -153,7 +153,7 @@ next15:
 	JZ done3
 	JMP next17
 tail16:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -170,7 +170,7 @@ next17:
 	JZ done3
 	JMP next19
 tail18:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -264,7 +264,7 @@ rest21:
 	JZ done22
 	JMP next24
 tail23:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -286,7 +286,7 @@ next24:
 	JZ done22
 	JMP next26
 tail25:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -308,7 +308,7 @@ next26:
 	JZ done22
 	JMP next28
 tail27:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -330,7 +330,7 @@ next28:
 	JZ done22
 	JMP next30
 tail29:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -352,7 +352,7 @@ next30:
 	JZ done22
 	JMP next32
 tail31:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -374,7 +374,7 @@ next32:
 	JZ done22
 	JMP next34
 tail33:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -396,7 +396,7 @@ next34:
 	JZ done22
 	JMP next36
 tail35:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -418,7 +418,7 @@ next36:
 	JZ done22
 	JMP next38
 tail37:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -512,7 +512,7 @@ rest40:
 	JZ done41
 	JMP next43
 tail42:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -535,7 +535,7 @@ next43:
 	JZ done41
 	JMP next45
 tail44:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -558,7 +558,7 @@ next45:
 	JZ done41
 	JMP next47
 tail46:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -581,7 +581,7 @@ next47:
 	JZ done41
 	JMP next49
 tail48:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -604,7 +604,7 @@ next49:
 	JZ done41
 	JMP next51
 tail50:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -627,7 +627,7 @@ next51:
 	JZ done41
 	JMP next53
 tail52:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -650,7 +650,7 @@ next53:
 	JZ done41
 	JMP next55
 tail54:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -673,7 +673,7 @@ next55:
 	JZ done41
 	JMP next57
 tail56:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -730,7 +730,7 @@ loop59:
 tail60:
 	ADDQ $8, CX
 	JZ done61
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -763,7 +763,7 @@ loop62:
 tail63:
 	ADDQ $8, CX
 	JZ done64
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -796,7 +796,7 @@ loop65:
 tail66:
 	ADDQ $8, CX
 	JZ done67
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -830,7 +830,7 @@ loop68:
 tail69:
 	ADDQ $8, CX
 	JZ done70
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -868,7 +868,7 @@ loop71:
 tail72:
 	ADDQ $8, CX
 	JZ done73
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -981,7 +981,7 @@ rest75:
 	JZ done76
 	JMP next78
 tail77:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1010,7 +1010,7 @@ next78:
 	JZ done76
 	JMP next80
 tail79:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1039,7 +1039,7 @@ next80:
 	JZ done76
 	JMP next82
 tail81:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1068,7 +1068,7 @@ next82:
 	JZ done76
 	JMP next84
 tail83:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1097,7 +1097,7 @@ next84:
 	JZ done76
 	JMP next86
 tail85:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1126,7 +1126,7 @@ next86:
 	JZ done76
 	JMP next88
 tail87:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1155,7 +1155,7 @@ next88:
 	JZ done76
 	JMP next90
 tail89:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1184,7 +1184,7 @@ next90:
 	JZ done76
 	JMP next92
 tail91:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1255,7 +1255,7 @@ loop93:
 tail94:
 	ADDQ $8, CX
 	JZ done95
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1310,7 +1310,7 @@ loop96:
 tail97:
 	ADDQ $8, CX
 	JZ done98
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1379,7 +1379,7 @@ loop99:
 tail100:
 	ADDQ $8, CX
 	JZ done101
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1448,12 +1448,12 @@ TEXT ·narrowBF16AVX2(SB), NOSPLIT, $0-24
 loop104:
 	VMOVUPS 0(SI), Y0
 	VPSRLD $16, Y0, Y1
-	VANDPS ·constants+1472(SB), Y1, Y2
-	VPADDD ·constants+1504(SB), Y2, Y2
+	VANDPS ·constants+1504(SB), Y1, Y2
+	VPADDD ·constants+1536(SB), Y2, Y2
 	VPADDD Y0, Y2, Y2
 	VPSRLD $16, Y2, Y2
-	VANDPS ·constants+1536(SB), Y1, Y1
-	VORPS ·constants+1568(SB), Y1, Y1
+	VANDPS ·constants+1568(SB), Y1, Y1
+	VORPS ·constants+1600(SB), Y1, Y1
 	VCMPPS $3, Y0, Y0, Y3
 	VBLENDVPS Y3, Y1, Y2, Y2
 	VPACKUSDW Y2, Y2, Y2
@@ -1547,7 +1547,7 @@ rest107:
 	JZ done108
 	JMP next110
 tail109:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1569,7 +1569,7 @@ next110:
 	JZ done108
 	JMP next112
 tail111:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1591,7 +1591,7 @@ next112:
 	JZ done108
 	JMP next114
 tail113:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1613,7 +1613,7 @@ next114:
 	JZ done108
 	JMP next116
 tail115:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1635,7 +1635,7 @@ next116:
 	JZ done108
 	JMP next118
 tail117:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1657,7 +1657,7 @@ next118:
 	JZ done108
 	JMP next120
 tail119:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1679,7 +1679,7 @@ next120:
 	JZ done108
 	JMP next122
 tail121:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1701,7 +1701,7 @@ next122:
 	JZ done108
 	JMP next124
 tail123:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1829,7 +1829,7 @@ rest126:
 	JZ done127
 	JMP next129
 tail128:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1858,7 +1858,7 @@ next129:
 	JZ done127
 	JMP next131
 tail130:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1887,7 +1887,7 @@ next131:
 	JZ done127
 	JMP next133
 tail132:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1916,7 +1916,7 @@ next133:
 	JZ done127
 	JMP next135
 tail134:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1945,7 +1945,7 @@ next135:
 	JZ done127
 	JMP next137
 tail136:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -1974,7 +1974,7 @@ next137:
 	JZ done127
 	JMP next139
 tail138:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2003,7 +2003,7 @@ next139:
 	JZ done127
 	JMP next141
 tail140:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2032,7 +2032,7 @@ next141:
 	JZ done127
 	JMP next143
 tail142:
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2093,7 +2093,7 @@ loop144:
 tail145:
 	ADDQ $8, CX
 	JZ done146
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2135,7 +2135,7 @@ loop147:
 tail148:
 	ADDQ $8, CX
 	JZ done149
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2191,7 +2191,7 @@ loop150:
 tail151:
 	ADDQ $8, CX
 	JZ done152
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2250,7 +2250,7 @@ loop153:
 tail154:
 	ADDQ $8, CX
 	JZ done155
-	LEAQ ·constants+1664(SB), AX
+	LEAQ ·constants+1824(SB), AX
 	SHLQ $2, CX
 	SUBQ CX, AX
 	VMOVUPS (AX), Y15
@@ -2266,6 +2266,338 @@ tail154:
 	VMULPS Y9, Y0, Y0
 	VMASKMOVPS Y0, Y15, 0(DI)
 done155:
+	VZEROUPPER
+	RET
+
+// func philoxAVX2(dst *float32, keys *[20]uint32, ctr *[4]uint32, lanes *[16]uint32, n int)
+TEXT ·philoxAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ keys+8(FP), SI
+	MOVQ ctr+16(FP), DX
+	MOVQ lanes+24(FP), BX
+	MOVQ n+32(FP), CX
+	VBROADCASTSS ·constants+1632(SB), Y10
+	VBROADCASTSS ·constants+1664(SB), Y11
+	VPBROADCASTD (DX), Y12
+	VPADDD (BX), Y12, Y12
+	PCALIGN $32
+loop156:
+	VMOVUPS Y12, Y0
+	VPBROADCASTD 4(DX), Y1
+	VPBROADCASTD 8(DX), Y2
+	VPBROADCASTD 12(DX), Y3
+	VPSRLQ $32, Y0, Y4
+	VPMULUDQ Y10, Y0, Y5
+	VPMULUDQ Y10, Y4, Y4
+	VPSRLQ $32, Y5, Y0
+	VPBLENDD $0xaa, Y4, Y0, Y0
+	VPSLLQ $32, Y4, Y4
+	VPBLENDD $0xaa, Y4, Y5, Y5
+	VPSRLQ $32, Y2, Y6
+	VPMULUDQ Y11, Y2, Y7
+	VPMULUDQ Y11, Y6, Y6
+	VPSRLQ $32, Y7, Y2
+	VPBLENDD $0xaa, Y6, Y2, Y2
+	VPSLLQ $32, Y6, Y6
+	VPBLENDD $0xaa, Y6, Y7, Y7
+	VPBROADCASTD 0(SI), Y8
+	VPXOR Y8, Y1, Y1
+	VPXOR Y2, Y1, Y1
+	VPBROADCASTD 4(SI), Y8
+	VPXOR Y8, Y3, Y3
+	VPXOR Y0, Y3, Y3
+	VPSRLQ $32, Y1, Y0
+	VPMULUDQ Y10, Y1, Y2
+	VPMULUDQ Y10, Y0, Y0
+	VPSRLQ $32, Y2, Y1
+	VPBLENDD $0xaa, Y0, Y1, Y1
+	VPSLLQ $32, Y0, Y0
+	VPBLENDD $0xaa, Y0, Y2, Y2
+	VPSRLQ $32, Y3, Y4
+	VPMULUDQ Y11, Y3, Y6
+	VPMULUDQ Y11, Y4, Y4
+	VPSRLQ $32, Y6, Y3
+	VPBLENDD $0xaa, Y4, Y3, Y3
+	VPSLLQ $32, Y4, Y4
+	VPBLENDD $0xaa, Y4, Y6, Y6
+	VPBROADCASTD 8(SI), Y8
+	VPXOR Y8, Y7, Y7
+	VPXOR Y3, Y7, Y7
+	VPBROADCASTD 12(SI), Y8
+	VPXOR Y8, Y5, Y5
+	VPXOR Y1, Y5, Y5
+	VPSRLQ $32, Y7, Y1
+	VPMULUDQ Y10, Y7, Y3
+	VPMULUDQ Y10, Y1, Y1
+	VPSRLQ $32, Y3, Y7
+	VPBLENDD $0xaa, Y1, Y7, Y7
+	VPSLLQ $32, Y1, Y1
+	VPBLENDD $0xaa, Y1, Y3, Y3
+	VPSRLQ $32, Y5, Y0
+	VPMULUDQ Y11, Y5, Y4
+	VPMULUDQ Y11, Y0, Y0
+	VPSRLQ $32, Y4, Y5
+	VPBLENDD $0xaa, Y0, Y5, Y5
+	VPSLLQ $32, Y0, Y0
+	VPBLENDD $0xaa, Y0, Y4, Y4
+	VPBROADCASTD 16(SI), Y8
+	VPXOR Y8, Y6, Y6
+	VPXOR Y5, Y6, Y6
+	VPBROADCASTD 20(SI), Y8
+	VPXOR Y8, Y2, Y2
+	VPXOR Y7, Y2, Y2
+	VPSRLQ $32, Y6, Y7
+	VPMULUDQ Y10, Y6, Y5
+	VPMULUDQ Y10, Y7, Y7
+	VPSRLQ $32, Y5, Y6
+	VPBLENDD $0xaa, Y7, Y6, Y6
+	VPSLLQ $32, Y7, Y7
+	VPBLENDD $0xaa, Y7, Y5, Y5
+	VPSRLQ $32, Y2, Y1
+	VPMULUDQ Y11, Y2, Y0
+	VPMULUDQ Y11, Y1, Y1
+	VPSRLQ $32, Y0, Y2
+	VPBLENDD $0xaa, Y1, Y2, Y2
+	VPSLLQ $32, Y1, Y1
+	VPBLENDD $0xaa, Y1, Y0, Y0
+	VPBROADCASTD 24(SI), Y8
+	VPXOR Y8, Y4, Y4
+	VPXOR Y2, Y4, Y4
+	VPBROADCASTD 28(SI), Y8
+	VPXOR Y8, Y3, Y3
+	VPXOR Y6, Y3, Y3
+	VPSRLQ $32, Y4, Y6
+	VPMULUDQ Y10, Y4, Y2
+	VPMULUDQ Y10, Y6, Y6
+	VPSRLQ $32, Y2, Y4
+	VPBLENDD $0xaa, Y6, Y4, Y4
+	VPSLLQ $32, Y6, Y6
+	VPBLENDD $0xaa, Y6, Y2, Y2
+	VPSRLQ $32, Y3, Y7
+	VPMULUDQ Y11, Y3, Y1
+	VPMULUDQ Y11, Y7, Y7
+	VPSRLQ $32, Y1, Y3
+	VPBLENDD $0xaa, Y7, Y3, Y3
+	VPSLLQ $32, Y7, Y7
+	VPBLENDD $0xaa, Y7, Y1, Y1
+	VPBROADCASTD 32(SI), Y8
+	VPXOR Y8, Y0, Y0
+	VPXOR Y3, Y0, Y0
+	VPBROADCASTD 36(SI), Y8
+	VPXOR Y8, Y5, Y5
+	VPXOR Y4, Y5, Y5
+	VPSRLQ $32, Y0, Y4
+	VPMULUDQ Y10, Y0, Y3
+	VPMULUDQ Y10, Y4, Y4
+	VPSRLQ $32, Y3, Y0
+	VPBLENDD $0xaa, Y4, Y0, Y0
+	VPSLLQ $32, Y4, Y4
+	VPBLENDD $0xaa, Y4, Y3, Y3
+	VPSRLQ $32, Y5, Y6
+	VPMULUDQ Y11, Y5, Y7
+	VPMULUDQ Y11, Y6, Y6
+	VPSRLQ $32, Y7, Y5
+	VPBLENDD $0xaa, Y6, Y5, Y5
+	VPSLLQ $32, Y6, Y6
+	VPBLENDD $0xaa, Y6, Y7, Y7
+	VPBROADCASTD 40(SI), Y8
+	VPXOR Y8, Y1, Y1
+	VPXOR Y5, Y1, Y1
+	VPBROADCASTD 44(SI), Y8
+	VPXOR Y8, Y2, Y2
+	VPXOR Y0, Y2, Y2
+	VPSRLQ $32, Y1, Y0
+	VPMULUDQ Y10, Y1, Y5
+	VPMULUDQ Y10, Y0, Y0
+	VPSRLQ $32, Y5, Y1
+	VPBLENDD $0xaa, Y0, Y1, Y1
+	VPSLLQ $32, Y0, Y0
+	VPBLENDD $0xaa, Y0, Y5, Y5
+	VPSRLQ $32, Y2, Y4
+	VPMULUDQ Y11, Y2, Y6
+	VPMULUDQ Y11, Y4, Y4
+	VPSRLQ $32, Y6, Y2
+	VPBLENDD $0xaa, Y4, Y2, Y2
+	VPSLLQ $32, Y4, Y4
+	VPBLENDD $0xaa, Y4, Y6, Y6
+	VPBROADCASTD 48(SI), Y8
+	VPXOR Y8, Y7, Y7
+	VPXOR Y2, Y7, Y7
+	VPBROADCASTD 52(SI), Y8
+	VPXOR Y8, Y3, Y3
+	VPXOR Y1, Y3, Y3
+	VPSRLQ $32, Y7, Y1
+	VPMULUDQ Y10, Y7, Y2
+	VPMULUDQ Y10, Y1, Y1
+	VPSRLQ $32, Y2, Y7
+	VPBLENDD $0xaa, Y1, Y7, Y7
+	VPSLLQ $32, Y1, Y1
+	VPBLENDD $0xaa, Y1, Y2, Y2
+	VPSRLQ $32, Y3, Y0
+	VPMULUDQ Y11, Y3, Y4
+	VPMULUDQ Y11, Y0, Y0
+	VPSRLQ $32, Y4, Y3
+	VPBLENDD $0xaa, Y0, Y3, Y3
+	VPSLLQ $32, Y0, Y0
+	VPBLENDD $0xaa, Y0, Y4, Y4
+	VPBROADCASTD 56(SI), Y8
+	VPXOR Y8, Y6, Y6
+	VPXOR Y3, Y6, Y6
+	VPBROADCASTD 60(SI), Y8
+	VPXOR Y8, Y5, Y5
+	VPXOR Y7, Y5, Y5
+	VPSRLQ $32, Y6, Y7
+	VPMULUDQ Y10, Y6, Y3
+	VPMULUDQ Y10, Y7, Y7
+	VPSRLQ $32, Y3, Y6
+	VPBLENDD $0xaa, Y7, Y6, Y6
+	VPSLLQ $32, Y7, Y7
+	VPBLENDD $0xaa, Y7, Y3, Y3
+	VPSRLQ $32, Y5, Y1
+	VPMULUDQ Y11, Y5, Y0
+	VPMULUDQ Y11, Y1, Y1
+	VPSRLQ $32, Y0, Y5
+	VPBLENDD $0xaa, Y1, Y5, Y5
+	VPSLLQ $32, Y1, Y1
+	VPBLENDD $0xaa, Y1, Y0, Y0
+	VPBROADCASTD 64(SI), Y8
+	VPXOR Y8, Y4, Y4
+	VPXOR Y5, Y4, Y4
+	VPBROADCASTD 68(SI), Y8
+	VPXOR Y8, Y2, Y2
+	VPXOR Y6, Y2, Y2
+	VPSRLQ $32, Y4, Y6
+	VPMULUDQ Y10, Y4, Y5
+	VPMULUDQ Y10, Y6, Y6
+	VPSRLQ $32, Y5, Y4
+	VPBLENDD $0xaa, Y6, Y4, Y4
+	VPSLLQ $32, Y6, Y6
+	VPBLENDD $0xaa, Y6, Y5, Y5
+	VPSRLQ $32, Y2, Y7
+	VPMULUDQ Y11, Y2, Y1
+	VPMULUDQ Y11, Y7, Y7
+	VPSRLQ $32, Y1, Y2
+	VPBLENDD $0xaa, Y7, Y2, Y2
+	VPSLLQ $32, Y7, Y7
+	VPBLENDD $0xaa, Y7, Y1, Y1
+	VPBROADCASTD 72(SI), Y8
+	VPXOR Y8, Y0, Y0
+	VPXOR Y2, Y0, Y0
+	VPBROADCASTD 76(SI), Y8
+	VPXOR Y8, Y3, Y3
+	VPXOR Y4, Y3, Y3
+	VPSRLD $8, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMULPS ·constants+1376(SB), Y0, Y0
+	VPSRLD $8, Y1, Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS ·constants+1376(SB), Y1, Y1
+	VPSRLD $8, Y3, Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS ·constants+1376(SB), Y3, Y3
+	VPSRLD $8, Y5, Y5
+	VCVTDQ2PS Y5, Y5
+	VMULPS ·constants+1376(SB), Y5, Y5
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKHPS Y1, Y0, Y2
+	VUNPCKLPS Y5, Y3, Y6
+	VUNPCKHPS Y5, Y3, Y7
+	VUNPCKLPD Y6, Y4, Y0
+	VMOVUPS Y0, 0(DI)
+	VUNPCKHPD Y6, Y4, Y0
+	VMOVUPS Y0, 32(DI)
+	VUNPCKLPD Y7, Y2, Y0
+	VMOVUPS Y0, 64(DI)
+	VUNPCKHPD Y7, Y2, Y0
+	VMOVUPS Y0, 96(DI)
+	VPADDD ·constants+1696(SB), Y12, Y12
+	ADDQ $128, DI
+	DECQ CX
+	JNZ loop156
+	VZEROUPPER
+	RET
+
+// func dropAVX2(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
+TEXT ·dropAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ u+16(FP), DX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS p+32(FP), Y4
+	VBROADCASTSS scale+36(FP), Y5
+	SUBQ $8, CX
+	JLT tail158
+	PCALIGN $32
+loop157:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 0(DX), Y1
+	VCMPPS $29, Y4, Y1, Y1
+	VMULPS Y5, Y0, Y0
+	VANDPS Y1, Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE loop157
+tail158:
+	ADDQ $8, CX
+	JZ done159
+	LEAQ ·constants+1824(SB), AX
+	SHLQ $2, CX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y0
+	VMASKMOVPS 0(DX), Y15, Y1
+	VCMPPS $29, Y4, Y1, Y1
+	VMULPS Y5, Y0, Y0
+	VANDPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, 0(DI)
+done159:
+	VZEROUPPER
+	RET
+
+// func dropAddAVX2(dst *float32, x *float32, u *float32, n int, p float32, scale float32)
+TEXT ·dropAddAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ u+16(FP), DX
+	MOVQ n+24(FP), CX
+	VBROADCASTSS p+32(FP), Y4
+	VBROADCASTSS scale+36(FP), Y5
+	SUBQ $8, CX
+	JLT tail161
+	PCALIGN $32
+loop160:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 0(DX), Y1
+	VMOVUPS 0(DI), Y2
+	VCMPPS $29, Y4, Y1, Y1
+	VMULPS Y5, Y0, Y0
+	VADDPS Y0, Y2, Y0
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE loop160
+tail161:
+	ADDQ $8, CX
+	JZ done162
+	LEAQ ·constants+1824(SB), AX
+	SHLQ $2, CX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y0
+	VMASKMOVPS 0(DX), Y15, Y1
+	VMASKMOVPS 0(DI), Y15, Y2
+	VCMPPS $29, Y4, Y1, Y1
+	VMULPS Y5, Y0, Y0
+	VADDPS Y0, Y2, Y0
+	VBLENDVPS Y1, Y0, Y2, Y0
+	VMASKMOVPS Y0, Y15, 0(DI)
+done162:
 	VZEROUPPER
 	RET
 

@@ -30,6 +30,7 @@ var constants = []struct {
 	{"erfP3", -5.69250639462346e-05}, {"erfP2", -7.34990630326855e-04}, {"erfP1", -2.95459980854025e-03}, {"erfP0", -1.60960333262415e-02},
 	{"erfQ4", -1.45660718464996e-05}, {"erfQ3", -2.13374055278905e-04}, {"erfQ2", -1.68282697438203e-03},
 	{"erfQ1", -7.37332916720468e-03}, {"erfQ0", -1.42647390514189e-02},
+	{"unit24", 1.0 / (1 << 24)},
 }
 
 // bitConstants follow them: patterns that are not numbers.
@@ -39,6 +40,7 @@ var bitConstants = []struct {
 }{
 	{"sign", 0x80000000}, {"abs", 0x7fffffff}, {"bias", 127},
 	{"lowBit", 1}, {"roundBF16", 0x7fff}, {"signBF16", 0x8000}, {"nanBF16", 0x7fc0},
+	{"philoxM0", 0xd2511f53}, {"philoxM1", 0xcd9e8d57}, {"eight", 8}, {"sixteen", 16},
 }
 
 func constOffset(name string) int {

@@ -20,6 +20,8 @@ func vectorKernels(a *asm, v isa) {
 	widenKernel(q, f16)
 	narrowKernels(q)
 	layerNormKernels(q)
+	philoxKernel(q)
+	dropKernels(q)
 }
 
 // pointers loads pointer parameters and n into the registers the loops use.

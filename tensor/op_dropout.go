@@ -1,5 +1,7 @@
 package tensor
 
+import "github.com/posttrain/posttrain/internal/kernel"
+
 // Dropout sets each element of x to 0 with probability p and divides the others
 // by 1−p (Srivastava et al. 2014). Which elements are dropped depends on the
 // run's seed and step, on salt and on the position; the mask is drawn again for
@@ -46,31 +48,19 @@ const drawGrain = 4096 // random numbers worth a piece of parallel work
 // x.
 func dropSlice[T Float](d dropout, r *Random, dst, x []T, at int) {
 	var draw [drawBlock]float32
-	keep, p := T(1/(1-d.p)), float32(d.p)
 	for lo := 0; lo < len(x); lo += drawBlock {
 		hi := min(lo+drawBlock, len(x))
 		r.uniform(draw[:hi-lo], d.salt, purposeDropout, at+lo)
-		for i, u := range draw[:hi-lo] {
-			v := T(0)
-			if u >= p {
-				v = x[lo+i] * keep
-			}
-			dst[lo+i] = v
-		}
+		kernel.Drop(dst[lo:hi], x[lo:hi], draw[:], float32(d.p), T(1/(1-d.p)))
 	}
 }
 
 // addDropped is dst += drop(x).
 func addDropped[T Float](d dropout, r *Random, dst, x []T, at int) {
 	var draw [drawBlock]float32
-	keep, p := T(1/(1-d.p)), float32(d.p)
 	for lo := 0; lo < len(x); lo += drawBlock {
 		hi := min(lo+drawBlock, len(x))
 		r.uniform(draw[:hi-lo], d.salt, purposeDropout, at+lo)
-		for i, u := range draw[:hi-lo] {
-			if u >= p {
-				dst[lo+i] += T(x[lo+i] * keep)
-			}
-		}
+		kernel.DropAdd(dst[lo:hi], x[lo:hi], draw[:], float32(d.p), T(1/(1-d.p)))
 	}
 }

@@ -26,4 +26,4 @@ func mix(x uint64) uint64 {
 }
 
 // drawBlock is the number of random numbers drawn at a time.
-const drawBlock = 256
+const drawBlock = 1024

@@ -12,6 +12,7 @@ import (
 
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/gguf"
 	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -208,6 +209,9 @@ func ggufBytes(keys [][2]any) []byte {
 		case string:
 			binary.Write(&b, binary.LittleEndian, uint32(8))
 			str(v)
+		case float32:
+			binary.Write(&b, binary.LittleEndian, uint32(6))
+			binary.Write(&b, binary.LittleEndian, v)
 		case uint32:
 			binary.Write(&b, binary.LittleEndian, uint32(4))
 			binary.Write(&b, binary.LittleEndian, v)
@@ -231,6 +235,41 @@ func TestOpenGGUFNamesWhatIsWrong(t *testing.T) {
 	require.ErrorIs(t, err, model.ErrConfig)
 	for _, want := range []string{"llama.block_count", "llama.embedding_length", "llama.attention.layer_norm_rms_epsilon", "token_embd.weight"} {
 		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestGGUFScalingOfRotaryPositions(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys [][2]any
+		want any
+	}{
+		"none":   {nil, nil},
+		"none 2": {[][2]any{{"x.rope.scaling.type", "none"}}, nil},
+		"linear": {[][2]any{{"x.rope.scaling.type", "linear"}, {"x.rope.scaling.factor", float32(8)}}, map[string]any{"rope_type": "linear", "factor": 8.0}},
+		"old":    {[][2]any{{"x.rope.scale_linear", float32(2.5)}}, map[string]any{"rope_type": "linear", "factor": 2.5}},
+		"yarn": {
+			[][2]any{
+				{"x.rope.scaling.type", "yarn"}, {"x.rope.scaling.factor", float32(4)}, {"x.rope.scaling.original_context_length", uint32(512)},
+				{"x.rope.scaling.yarn_beta_fast", float32(32.1)},
+			},
+			map[string]any{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": int64(512), "beta_fast": 32.1},
+		},
+	} {
+		f, err := gguf.Parse(name, ggufBytes(c.keys))
+		require.NoError(t, err)
+		fields := map[string]any{}
+		require.NoError(t, ggufRoPE(f, "x.", fields))
+		assert.Equal(t, c.want, fields["rope_scaling"], name)
+	}
+	for want, keys := range map[string][][2]any{
+		"longrope":              {{"x.rope.scaling.type", "longrope"}, {"x.rope.scaling.factor", float32(8)}},
+		"x.rope.scaling.type":   {{"x.rope.scaling.type", uint32(1)}},
+		"x.rope.scaling.factor": {{"x.rope.scaling.type", "yarn"}},
+		"NaN":                   {{"x.rope.scaling.type", "yarn"}, {"x.rope.scaling.factor", float32(math.NaN())}},
+	} {
+		f, err := gguf.Parse("file", ggufBytes(keys))
+		require.NoError(t, err)
+		assert.ErrorContains(t, ggufRoPE(f, "x.", map[string]any{}), want)
 	}
 }
 

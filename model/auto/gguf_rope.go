@@ -21,23 +21,9 @@ func ggufRoPE(f *gguf.File, prefix string, fields map[string]any) error {
 		fields["rope_scaling"] = divisorScaling(divisors, fields)
 		return nil
 	}
-	kind := "none"
-	if key := prefix + "rope.scaling.type"; f.Has(key) {
-		var err error
-		if kind, err = f.String(key); err != nil {
-			return err
-		}
-	}
-	factorKey := prefix + "rope.scaling.factor"
-	if old := prefix + "rope.scale_linear"; !f.Has(factorKey) && f.Has(old) {
-		kind, factorKey = "linear", old
-	}
-	switch kind {
-	case "none", "":
-		return nil
-	case "linear", "yarn":
-	default:
-		return fmt.Errorf("%w: %s: %srope.scaling.type is %q, want none, linear or yarn", ErrUnsupported, f.Name(), prefix, kind)
+	kind, factorKey, err := scalingKind(f, prefix)
+	if err != nil || kind == "" {
+		return err
 	}
 	factor, err := real(f, factorKey)
 	scaling := map[string]any{"rope_type": kind, "factor": factor}
@@ -56,6 +42,27 @@ func ggufRoPE(f *gguf.File, prefix string, fields map[string]any) error {
 	}
 	fields["rope_scaling"] = scaling
 	return errors.Join(errs...)
+}
+
+// scalingKind is the rope_type that the metadata tells, "" for none, and the key
+// of its factor.
+func scalingKind(f *gguf.File, prefix string) (kind, factorKey string, err error) {
+	factorKey = prefix + "rope.scaling.factor"
+	if old := prefix + "rope.scale_linear"; !f.Has(factorKey) && f.Has(old) {
+		return "linear", old, nil
+	}
+	if key := prefix + "rope.scaling.type"; f.Has(key) {
+		if kind, err = f.String(key); err != nil {
+			return "", "", err
+		}
+	}
+	switch kind {
+	case "none", "":
+		return "", "", nil
+	case "linear", "yarn":
+		return kind, factorKey, nil
+	}
+	return "", "", fmt.Errorf("%w: %s: %srope.scaling.type is %q, want none, linear or yarn", ErrUnsupported, f.Name(), prefix, kind)
 }
 
 // The frequency bounds of every published llama3 scaling.

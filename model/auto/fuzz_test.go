@@ -1,0 +1,34 @@
+package auto
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/posttrain/posttrain/tensor/gguf"
+)
+
+// FuzzFromGGUF looks for metadata and tensors that the format allows and that
+// crash what builds a model of them.
+func FuzzFromGGUF(f *testing.F) {
+	f.Add(ggufBytes([][2]any{{"general.architecture", "llama"}, {"llama.block_count", uint32(1 << 31)}}))
+	f.Add(ggufBytes([][2]any{
+		{"general.architecture", "gemma3"}, {"gemma3.block_count", uint32(1)}, {"gemma3.embedding_length", uint32(8)},
+		{"gemma3.attention.head_count", uint32(0)}, {"gemma3.attention.layer_norm_rms_epsilon", float32(1e-6)}, {"tokenizer.ggml.eos_token_id", uint32(1<<32 - 1)},
+	}))
+	if raw, err := os.ReadFile(filepath.Join("..", "..", "testdata", "oracle", "formats", "gguf_models", "qwen2", "qwen2-q4_1.gguf")); err == nil {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		file, err := gguf.Parse("fuzz", raw)
+		if err != nil {
+			return
+		}
+		for _, o := range []Options{{NoTokenizer: true}, {}} {
+			c, err := fromGGUF(file, o)
+			if (c == nil) == (err == nil) {
+				t.Fatal("want either a checkpoint or an error")
+			}
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -75,7 +76,7 @@ func (t *Trainer) evaluate(ctx context.Context) error {
 	p := &t.progress
 	t.evaluation.Reset()
 	for name, value := range raw.All() {
-		if name != perplexityName { // DESIGN §8 spells it without the prefix
+		if !strings.HasPrefix(name, perplexityName) { // DESIGN §8 spells it, and so its bounds, without the prefix
 			name = evalPrefix + name
 		}
 		t.evaluation.Set(name, value)

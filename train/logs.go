@@ -44,8 +44,7 @@ func (f *folder) openLogs() (*logs, error) {
 			events = name
 		}
 	}
-	begun := events != ""
-	if !begun {
+	if events == "" {
 		host, _ := os.Hostname() // a name for people; "" will do
 		events = tensorboard.FileName(time.Now().Unix(), host)
 	}
@@ -57,7 +56,7 @@ func (f *folder) openLogs() (*logs, error) {
 		l.files[name] = &logFile{f.path(name), file, f.lengths[name]}
 	}
 	l.events = tensorboard.Continue(l.files[events])
-	if !begun {
+	if f.lengths[events] == 0 {
 		l.events = tensorboard.NewWriter(l.files[events], seconds(time.Now()))
 	}
 	return l, nil

@@ -226,13 +226,16 @@ func (t *Trainer) clipFactor(norm float64) float64 {
 	return 1
 }
 
+// epochSlack forgives the rounding of a Stage that adds up shares of epochs.
+const epochSlack = 1e-9
+
 // account books a step that has been taken.
 func (t *Trainer) account(s *Step, took time.Duration) {
 	p := &t.progress
 	p.Step, p.Epoch = s.N, t.batch.Epoch
 	p.Tokens += int64(t.batch.Tokens)
 	o := &t.options
-	p.Ended = o.MaxSteps > 0 && p.Step >= o.MaxSteps || o.Epochs > 0 && p.Epoch >= o.Epochs
+	p.Ended = o.MaxSteps > 0 && p.Step >= o.MaxSteps || o.Epochs > 0 && p.Epoch >= o.Epochs-epochSlack
 	s.Epoch, s.Tokens, s.Elapsed = p.Epoch, p.Tokens, took
 
 	m := &t.metrics

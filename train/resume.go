@@ -1,7 +1,6 @@
 package train
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,8 +111,7 @@ func (t *Trainer) load(dir string) error {
 // restored on the way.
 func (t *Trainer) parseState(raw []byte) (*checkpointState, error) {
 	var s checkpointState
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if err := d.Decode(&s); err != nil {
+	if err := json.Unmarshal(raw, &s); err != nil {
 		return nil, err
 	}
 	if s.Format != runFormat {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +59,8 @@ func outcome(t testing.TB, out string) map[string]string {
 	for _, name := range []string{"weights.json", optimizerName} {
 		all["last/"+name] = string(read(filepath.Join("checkpoints", last, name)))
 	}
+	// Event files hold times, but always the same number of bytes.
+	all["events"] = strconv.Itoa(len(read(eventsName(t, out))))
 	all[metricsName] = withoutTiming(t, read(metricsName))
 	all["state"] = withoutFields(t, read(filepath.Join("checkpoints", last, stateName)), func(name string) bool { return name == "files" })
 	all["run"] = withoutFields(t, read(runName), func(string) bool { return false })
@@ -335,4 +338,61 @@ func stopAfter(t testing.TB, out string, n int) *Trainer {
 		}
 	}
 	return tr
+}
+
+// TestReactiveSchedulesResume cuts the rate by evaluations; its state must
+// survive.
+func TestReactiveSchedulesResume(t *testing.T) {
+	for _, rule := range []Schedule{ReduceOnPlateau{Patience: new(0), Factor: 0.5, Threshold: new(0.5)}, Greedy{Patience: new(1), Factor: 0.5, MinLR: new(1e-4)}} {
+		change := func(o *Options) {
+			o.Schedule, o.EvalEvery, o.Optimizer = rule, 1, AdamW{LR: 0.05, AMSGrad: true}
+		}
+		calm := fastDir(t)
+		tr := finishRun(t, false, calm, change)
+		assert.NotEqual(t, 0.05, tr.rate(), "the rate has moved")
+		want := outcome(t, calm)
+		for n := 1; n < 12; n += 3 {
+			out := fastDir(t)
+			s := runToy(false)
+			o := runOptions(t, s, out)
+			change(&o)
+			tr := newTrainer(t, s, o)
+			for step, err := range tr.Steps(context.Background()) {
+				require.NoError(t, err)
+				if step.N == n {
+					break
+				}
+			}
+			require.NoError(t, tr.Save())
+			finishRun(t, false, out, change)
+			require.Equal(t, want, outcome(t, out))
+		}
+	}
+}
+
+// TestStateOfAnotherKindIsRefused edits state.json and its checksum.
+func TestStateOfAnotherKindIsRefused(t *testing.T) {
+	out := t.TempDir()
+	finishRun(t, true, out, nil)
+	dir := filepath.Join(out, checkpointsDir, checkpointName(12))
+	original := read(t, dir, stateName)
+	for want, edit := range map[string][2]string{
+		"format: got 2, want 1":                    {`"format": 1`, `"format": 2`},
+		`stage: got "dpo", want "toy"`:             {`"stage": "toy"`, `"stage": "dpo"`},
+		"got step -12":                             {`"step": 12`, `"step": -12`},
+		"max_steps: got 12, want 99":               {`"max_steps": 12`, `"max_steps": 99`},
+		"reaction: got \"{}\" for schedule cosine": {`"stage_state"`, `"reaction": {}, "stage_state"`},
+		"unexpected end":                           {`{`, `[{`},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, stateName), []byte(strings.Replace(original, edit[0], edit[1], 1)), 0o600))
+		sums, err := sumFiles(dir, []string{optimizerName, stateName, "weights.json"})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, sumsName), sums, 0o600))
+		s := runToy(true)
+		o := runOptions(t, s, out)
+		o.Resume = true
+		_, err = New(s, o)
+		assert.ErrorContains(t, err, want)
+		assert.ErrorContains(t, err, stateName)
+	}
 }

@@ -152,6 +152,24 @@ func TestPrepareCountsTheFirstTokenOut(t *testing.T) {
 	assert.Equal(t, int64(4), report.Targets)
 }
 
+// Templates write the beginning-of-sequence token themselves.
+func TestPrepareAddsNothingToConversations(t *testing.T) {
+	words := greedy{bos: true}
+	row := data.Row{Shape: data.ShapeChatCompletion, PromptMessages: conversation("user: a").Messages, CompletionMessages: conversation("assistant: b").Messages}
+	for _, loss := range []data.Loss{data.LossDefault, data.LossAssistant} {
+		set, report, err := prepare(t, words, data.PrepareOptions{Loss: loss, Renderer: chatML{marked: true}}, conversation("user: a", "assistant: b"), row)
+		require.NoError(t, err)
+		for i := range set.Len() {
+			require.NotContains(t, set.Example(i).IDs, int32(bosID))
+		}
+		require.Zero(t, report.Merged)
+		require.Equal(t, len("<user>a<end><assistant>"), set.Example(1).Prompt)
+	}
+	set, _, err := prepare(t, bytesOnly{}, data.PrepareOptions{Renderer: chatML{marked: true}}, row)
+	require.NoError(t, err, "without offsets")
+	require.Equal(t, len("<user>a<end><assistant>"), set.Example(0).Prompt)
+}
+
 func TestPrepareTruncates(t *testing.T) {
 	words := greedy{}
 	rows := []data.Row{pair("abcdef", "xy"), pair("ab", "vwxyz"), text("tttt"), pair("abcd", "xyz")}
@@ -159,30 +177,35 @@ func TestPrepareTruncates(t *testing.T) {
 		opts   data.PrepareOptions
 		texts  []string
 		masks  []string
+		prompt []int
 		report data.Report
 	}{
 		"keep start": {
 			data.PrepareOptions{MaxLength: 5},
 			[]string{"abvwx", "tttt", "abcdx"},
 			[]string{"||vwx", "tttt", "||||x"},
+			[]int{2, 0, 4},
 			data.Report{Rows: 4, Kept: 3, Cut: 2, Empty: 1, Tokens: 14, Targets: 7, CutTokens: 4, FirstEmpty: data.Place{File: "f", Line: 1}},
 		},
 		"keep end": {
 			data.PrepareOptions{MaxLength: 5, Truncation: data.KeepEnd},
 			[]string{"defxy", "vwxyz", "tttt", "cdxyz"},
 			[]string{"|||xy", "vwxyz", "tttt", "||xyz"},
+			[]int{3, 0, 0, 2},
 			data.Report{Rows: 4, Kept: 4, Cut: 3, Tokens: 19, Targets: 12, CutTokens: 7},
 		},
 		"drop": {
 			data.PrepareOptions{MaxLength: 7, Truncation: data.DropLong},
 			[]string{"abvwxyz", "tttt", "abcdxyz"},
 			[]string{"||vwxyz", "tttt", "||||xyz"},
+			[]int{2, 0, 4},
 			data.Report{Rows: 4, Kept: 3, Long: 1, Tokens: 18, Targets: 11, FirstLong: data.Place{File: "f", Line: 1}},
 		},
 		"no bound": {
 			data.PrepareOptions{MaxLength: -1},
 			[]string{"abcdefxy", "abvwxyz", "tttt", "abcdxyz"},
 			[]string{"||||||xy", "||vwxyz", "tttt", "||||xyz"},
+			[]int{6, 2, 0, 4},
 			data.Report{Rows: 4, Kept: 4, Tokens: 26, Targets: 13},
 		},
 	}
@@ -191,13 +214,16 @@ func TestPrepareTruncates(t *testing.T) {
 			set, report, err := prepare(t, words, c.opts, rows...)
 			require.NoError(t, err)
 			var texts, masks []string
+			var prompts []int
 			for i := range set.Len() {
 				texts = append(texts, words.text(set.Example(i).IDs))
 				masks = append(masks, targets(words, set.Example(i)))
+				prompts = append(prompts, set.Example(i).Prompt)
 				assert.Len(t, set.Example(i).Roles, set.Length(i))
 			}
 			assert.Equal(t, c.texts, texts)
 			assert.Equal(t, c.masks, masks)
+			assert.Equal(t, c.prompt, prompts)
 			assert.Equal(t, c.report, report)
 		})
 	}

@@ -55,6 +55,8 @@ func TestReadErrorsNameThePlace(t *testing.T) {
 		"alpaca bad input":      {`{"instruction":"i","output":"o","input":7}`, `column "input": got a number, want a string`},
 		"invalid UTF-8":         {ok + "{\"text\":\"a\xffb\"}", "f.jsonl:2: got invalid UTF-8 at byte 11 of the row, want a row in valid UTF-8"},
 		"lone surrogate":        {`{"text":"\ud83d x"}`, `f.jsonl:1: got lone surrogate \ud83d at byte 10 of the row, want a row in valid UTF-8`},
+		"half a pair":           {`{"text":"\ud83d\u0041"}`, `got lone surrogate \ud83d at byte 10 of the row`},
+		"half a pair, high":     {`{"text":"\ud83d\ue000"}`, `got lone surrogate \ud83d at byte 10 of the row`},
 		"low surrogate first":   {`{"text":"\\\udc00"}`, `f.jsonl:1: got lone surrogate \udc00 at byte 12 of the row`},
 		"array of text":         {"[\n\"a\"]", `f.jsonl:2: got '"', want an object in the list of rows`},
 		"array without commas":  {"[{\"text\":\"a\"}\n{\"text\":\"b\"}]", `f.jsonl:2: got '{', want a comma or the end of the list`},
@@ -126,9 +128,11 @@ func TestReadLimits(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	exact := `{"text":"a"}`
-	_, err := readAll(exact+"\r\n["[:2], data.ReadOptions{MaxRowBytes: len(exact)})
-	require.NoError(t, err, "a row as long as the limit")
-	_, err = readAll("["+exact+","+exact+"]", data.ReadOptions{MaxRowBytes: len(exact)})
-	require.NoError(t, err, "an element as long as the limit")
+	const exact = `{"text":"a"}`
+	for _, form := range []string{exact, exact + "\n", exact + "\r\n", "[" + exact + "," + exact + "]"} {
+		_, err := readAll(form, data.ReadOptions{MaxRowBytes: len(exact)})
+		require.NoError(t, err, "%q: a row as long as the limit", form)
+		_, err = readAll(form, data.ReadOptions{MaxRowBytes: len(exact) - 1})
+		require.ErrorContains(t, err, "got a row of more than 11 bytes", "%q", form)
+	}
 }

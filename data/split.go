@@ -97,7 +97,9 @@ func (s *splitter) textLine() ([]byte, int, error) {
 			return nil, 0, err
 		}
 		s.line++
-		if text := bytes.TrimSpace(s.buf); len(text) > 0 {
+		if text := bytes.TrimSpace(s.buf); len(text) > s.max {
+			return nil, 0, s.tooLong(line)
+		} else if len(text) > 0 {
 			return text, line, nil
 		}
 		if err != nil {

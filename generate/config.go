@@ -88,13 +88,8 @@ func (c Config) Validate() error {
 // checkAdapter fails when nothing in m has an adapter of that name: the base
 // model would answer unnoticed.
 func checkAdapter(m model.Model, name string) error {
-	if name == "" || m.Output().Adapters[name] != nil || m.Embedding().Adapters[name] != nil {
+	if name == "" || model.HasAdapter(m, name) {
 		return nil
-	}
-	for _, l := range m.Linears() {
-		if l.Adapters[name] != nil {
-			return nil
-		}
 	}
 	return fmt.Errorf("%w: %q", ErrNoAdapter, name)
 }

@@ -57,6 +57,9 @@ func (g *Generator) Close() error {
 // together.
 func (g *Generator) Context() int { return g.cfg.Context }
 
+// Decodes says whether tokens come with their text (Config.Decode).
+func (g *Generator) Decodes() bool { return g.cfg.Decode != nil }
+
 // Bytes is the memory of the cache, when full, and of the programs.
 func (g *Generator) Bytes() int {
 	if g.cache == nil {

@@ -14,7 +14,6 @@ const cachedTolerance = 2e-6
 // cached runs rows of a batch against a cache of the given size.
 type cached struct {
 	k      compiled[float32]
-	width  int
 	kc, vc []float32
 }
 

@@ -45,7 +45,9 @@ func (a *Adapter) Merge() (Merged, error) {
 		if err != nil {
 			return Merged{}, err
 		}
-		m.weight.Set(w)
+		if err := m.weight.Set(w); err != nil {
+			return Merged{}, err
+		}
 	}
 	a.Remove()
 	return r, nil

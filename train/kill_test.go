@@ -260,7 +260,7 @@ func TestKilledProcess(t *testing.T) {
 
 	rng := rand.New(rand.NewPCG(1, 2))
 	out := filepath.Join(t.TempDir(), "run")
-	killed, finished := 0, 0
+	killed, inside, finished := 0, 0, 0
 	for killed < kills || finished == 0 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), childFolder+"="+out)
@@ -278,6 +278,11 @@ func TestKilledProcess(t *testing.T) {
 			require.NoError(t, cmd.Process.Kill())
 			<-ended
 			killed++
+			half, err := filepath.Glob(filepath.Join(out, checkpointsDir, ".*"))
+			require.NoError(t, err)
+			if len(half) > 0 {
+				inside++
+			}
 		case err := <-ended:
 			require.NoError(t, err, "after %v: %s", time.Since(began), stderr)
 			require.Equal(t, want, outcome(t, out))
@@ -285,7 +290,10 @@ func TestKilledProcess(t *testing.T) {
 			out = filepath.Join(t.TempDir(), "run")
 		}
 	}
-	t.Logf("killed %d times, %d runs finished", killed, finished)
+	if kills >= 30 {
+		assert.Positive(t, inside, "a third of the time goes into checkpoints")
+	}
+	t.Logf("killed %d times, %d of them inside the writing of a checkpoint; %d runs finished", killed, inside, finished)
 }
 
 // tail keeps what a process said.

@@ -12,7 +12,9 @@ import (
 // Options configure a [Trainer]. The zero value of every field is its default:
 // that of TRL and the Hugging Face Trainer unless its comment says otherwise.
 // The fields with a JSON name are saved with every checkpoint, and a run is
-// resumed only with the same ones (SaveEvery and Keep may change).
+// resumed only with the same ones (SaveEvery and Keep may change). Options have
+// their own JSON methods: make them a named field of a larger struct, not an
+// embedded one.
 type Options struct {
 	// Optimizer is the update rule; nil means AdamW{}.
 	Optimizer Optimizer `json:"optimizer"`

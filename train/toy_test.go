@@ -35,10 +35,8 @@ type toy struct {
 	steps  int     // 0: endless
 	cursor int
 
-	rows  [][]int // of the step in progress
-	loss  float64
-	seen  float64
-	calls []string
+	loss float64 // of the step in progress
+	seen float64
 
 	// Faults.
 	nanLossAt, nanGradAt, failBackwardAt int

@@ -63,10 +63,7 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
 		pr.declare(g, size)
-		in := &model.Inputs{Tokens: pr.tokens, Positions: pr.positions, Ends: pr.ends, Prefix: pr.prefix, Training: params != nil}
-		if p.Adapter != nil {
-			in.Adapter = p.Adapter.Name()
-		}
+		in := &model.Inputs{Tokens: pr.tokens, Positions: pr.positions, Ends: pr.ends, Prefix: pr.prefix, Training: params != nil, Adapter: p.AdapterName()}
 		if params != nil && o.NEFTuneAlpha > 0 {
 			in.OnEmbedding = func(x *tensor.Node) *tensor.Node { return tensor.Noise(x, o.NEFTuneAlpha, pr.ends, neftuneSalt) }
 		}

@@ -20,6 +20,14 @@ type Policy struct {
 	Adapter *lora.Adapter // attached to Model; nil trains Model itself
 }
 
+// AdapterName is the name of the adapter, "" without one.
+func (p Policy) AdapterName() string {
+	if p.Adapter == nil {
+		return ""
+	}
+	return p.Adapter.Name()
+}
+
 // params lists what is trained.
 func (p Policy) params() []*tensor.Param {
 	all := p.Model.Params()

@@ -121,7 +121,7 @@ func (g *group) series(key []byte) *series {
 	if g.keys == nil {
 		g.keys, g.names = map[string]*series{}, map[string]*series{}
 	}
-	name := unquote(key)
+	name := visible(unquote(key))
 	s := g.names[name]
 	if s == nil && len(g.all) < maxSeries && len(name) <= maxName && name != "" {
 		s = &series{name: name}

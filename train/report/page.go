@@ -52,7 +52,7 @@ type evaluations struct {
 
 func newPage(title string, in *inputs) *page {
 	p := &page{
-		Title:    title,
+		Title:    visible(title),
 		Policy:   policy(),
 		Style:    template.CSS(styleText),
 		Script:   template.JS(scriptText),
@@ -67,7 +67,7 @@ func newPage(title string, in *inputs) *page {
 	if p.Title == "" {
 		p.Title = "Training run"
 		if in.run.stage != "" {
-			p.Title += ": " + shorten(in.run.stage, maxName)
+			p.Title += ": " + label(in.run.stage, maxName)
 		}
 	}
 	p.Status = "not finished"
@@ -110,7 +110,7 @@ func (in *inputs) notes() []string {
 		}
 	}
 	if in.runFault != nil {
-		say("%s", shorten(in.runFault.Error(), maxFactLength))
+		say("%s", label(in.runFault.Error(), maxFactLength))
 	}
 	for _, f := range []struct {
 		name string

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -178,8 +179,10 @@ func TestTimingNamesAreTrains(t *testing.T) {
 }
 
 func TestEverythingIsEscaped(t *testing.T) {
-	evil := `</script></pre></title></style><script>alert(1)</script><img src=x onerror="alert(2)">{{.}} ' \" &lt;`
-	quoted := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(evil, `\"`, `"`), `\`, `\\`), `"`, `\"`)
+	evil := `</script></pre></title></style><script>alert(1)</script><img src=x onerror="alert(2)">{{.}} ' \" &lt; ` + "\x01\x7f\uffff\u2028`"
+	raw, err := json.Marshal(evil)
+	require.NoError(t, err)
+	quoted := string(raw[1 : len(raw)-1])
 	run := fmt.Sprintf(`{"stage":"%[1]s","machine":{"%[1]s":"%[1]s"},"options":{"watch":{"metric":"%[1]s"},"settings":{"model":"%[1]s","%[1]s":["%[1]s"]}},"result":{"best_value":1},"%[1]s":1}`, quoted)
 	metrics := fmt.Sprintf(`{"event":"eval","step":0,"%[1]s":2,"eval_%[1]s":1}`+"\n"+`{"event":"step","step":1,"%[1]s":2,"x%[1]s":null}`+"\n", quoted)
 	samples := fmt.Sprintf(`{"step":0,"prompt":"%[1]s","completion":"%[1]s","reference":"%[1]s","finish":"%[1]s","scores":{"%[1]s":1}}`+"\n"+`{"step":1,"prompt":"%[1]s","completion":{"%[1]s":2},"scores":{"%[1]s":1}}`+"\n", quoted)

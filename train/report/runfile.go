@@ -100,12 +100,12 @@ func appendFacts(all *[]fact, prefix string, raw []byte, depth int) {
 		if len(*all) > maxFacts {
 			return
 		}
-		key := prefix + shorten(unquote(name), maxName)
+		key := prefix + label(unquote(name), maxName)
 		if value[0] == '{' && depth < maxFactDepth && len(value) > len("{}") {
 			appendFacts(all, key+".", value, depth+1)
 			return
 		}
-		*all = append(*all, fact{key, shorten(plain(value), maxFactLength)})
+		*all = append(*all, fact{key, label(plain(value), maxFactLength)})
 	})
 }
 

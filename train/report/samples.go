@@ -93,7 +93,7 @@ func (s *samples) use(line []byte) bool {
 	out.key.prompt = sha256.Sum256(v.Prompt)
 	for _, name := range slices.Sorted(maps.Keys(v.Scores)) {
 		if n, ok := number(v.Scores[name]); ok && len(out.Scores) < maxScores {
-			out.Scores = append(out.Scores, score{shorten(name, maxName), format(n), n})
+			out.Scores = append(out.Scores, score{label(name, maxName), format(n), n})
 		}
 	}
 	s.groups[len(s.groups)-1].add(out)

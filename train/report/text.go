@@ -22,6 +22,9 @@ func shorten(text string, limit int) string {
 	return fmt.Sprintf("%s … [%s bytes left out] … %s", text[:head], formatInt(int64(tail-head)), text[tail:])
 }
 
+// label is a name or a value in short, for one line.
+func label(text string, limit int) string { return visible(shorten(text, limit)) }
+
 // visible shows control characters as symbols: browsers drop some and would stop
 // reading at others.
 func visible(text string) string {
@@ -33,7 +36,7 @@ func visible(text string) string {
 			return r + '␀'
 		case r == 0x7f:
 			return '␡'
-		case r >= 0x80 && r < 0xa0:
+		case r >= 0x80 && r < 0xa0, r == 0xfffe, r == 0xffff:
 			return utf8.RuneError
 		}
 		return r

@@ -12,8 +12,8 @@ func (in *inputs) tiles() []tile {
 	for _, f := range facts(in.run.options) {
 		options[f.Name] = f.Value
 	}
-	add("Kind of training", shorten(in.run.stage, maxName), "")
-	add("Model", shorten(options["settings.model"], maxName), "")
+	add("Kind of training", label(in.run.stage, maxName), "")
+	add("Model", label(options["settings.model"], maxName), "")
 	if g := &in.metrics.train; g.seen {
 		more := ""
 		if planned := options["max_steps"]; planned != "" && planned != "0" {

@@ -81,7 +81,7 @@ func (m *macro) attribute(name string) Value {
 		for i, p := range def.params {
 			items[i] = str(p.name)
 		}
-		return &list{items}
+		return &tuple{items: items}
 	case "catch_kwargs":
 		return boolean(def.kwargs)
 	case "catch_varargs":

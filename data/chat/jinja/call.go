@@ -129,7 +129,7 @@ func (x *exec) call(fn Value, a arguments) Value {
 	case *loop:
 		return fn.recurse(x, a)
 	case *blockRef:
-		return x.capturedValue(func() { x.inner(x.scope.root(), fn.b.body) })
+		return x.capturedValue(func() { x.inner(x.scope.root(), fn.b.vars, fn.b.body) })
 	case *cycler:
 		x.fail("TypeError: 'Cycler' object is not callable")
 	case *joiner:

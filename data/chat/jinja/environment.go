@@ -39,7 +39,7 @@ func newEnvironment() *environment {
 		"<": "lt", "lessthan": "lt", "<=": "le",
 	})
 	methods := env.methods["str"]
-	env.methods["Markup"] = make(map[string]*builtin, len(methods))
+	env.methods["Markup"] = table(markupMethods)
 	for name, b := range methods {
 		env.methods["Markup"][name] = escaping(b)
 	}

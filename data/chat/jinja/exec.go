@@ -31,7 +31,7 @@ type scope struct {
 	values []Value
 }
 
-// lookup finds a variable, or nil.
+// lookup finds a variable; nil is one that is undefined.
 func (s *scope) lookup(id int) Value {
 	for ; s.parent != nil; s = s.parent {
 		for i := len(s.ids) - 1; i >= 0; i-- {
@@ -58,10 +58,15 @@ func (s *scope) set(id int, v Value) {
 	s.ids, s.values = append(s.ids, id), append(s.values, v)
 }
 
-// push opens a scope inside parent and returns the one to go back to.
-func (x *exec) push(parent *scope) *scope {
+// push opens a scope for a frame inside parent and returns the one to go back to.
+// Names that are undefined at first hide those around them.
+func (x *exec) push(parent *scope, f *frame) *scope {
 	old := x.scope
 	x.scope = &scope{parent: parent}
+	if n := len(f.fresh); n > 0 {
+		x.scope.ids = append(make([]int, 0, len(f.refs)), f.fresh...)
+		x.scope.values = make([]Value, n, len(f.refs))
+	}
 	return old
 }
 

@@ -251,7 +251,7 @@ func (x *exec) filtered(filter expr, v Value) Value {
 	if filter == nil {
 		return v
 	}
-	old := x.push(x.scope)
+	old := x.push(x.scope, noVars)
 	x.scope.set(capturedID, v)
 	v = filter.eval(x)
 	x.scope = old
@@ -260,6 +260,9 @@ func (x *exec) filtered(filter expr, v Value) Value {
 
 // capturedID is the number of the variable behind captured: no name has it.
 const capturedID = -1
+
+// noVars is a frame without names.
+var noVars = &frame{}
 
 type testExpr struct {
 	arg  expr

@@ -237,7 +237,7 @@ func filterFileSize(x *exec, v Value, a []Value) Value {
 	case size == 1:
 		return str("1 Byte")
 	case size < step:
-		return str(strconv.FormatFloat(math.Trunc(size), 'f', 0, 64) + " Bytes")
+		return str(strconv.FormatFloat(math.Trunc(size)+0, 'f', 0, 64) + " Bytes") // + 0 drops the sign of zero
 	}
 	unit := step
 	for i, prefix := range prefixes {

@@ -61,10 +61,10 @@ func filterTruncate(x *exec, v Value, a []Value) Value {
 	if leeway < 0 {
 		x.fail("AssertionError: expected leeway >= 0, got %d", leeway)
 	}
-	s := x.textArg(v, "truncate() value")
-	if n, _ := x.size(v); n <= length+leeway {
+	if n, ok := x.size(v); ok && n <= length+leeway {
 		return v
 	}
+	s := x.textArg(v, "truncate() value")
 	s = s[:byteOffset(s, length-endSize)]
 	if !x.flag(a[1]) {
 		if at := strings.LastIndexByte(s, ' '); at >= 0 {

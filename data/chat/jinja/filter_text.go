@@ -75,7 +75,7 @@ func filterReplace(x *exec, v Value, a []Value) Value {
 		s = x.escaped(s)
 	}
 	if _, ok := s.(markup); ok {
-		return markup(x.replace(x.str(s), string(x.escaped(a[0])), string(x.escaped(a[1])), n))
+		return markup(x.replace(x.str(s), x.str(a[0]), string(x.escaped(a[1])), n))
 	}
 	return str(x.replace(x.str(s), x.str(a[0]), x.str(a[1]), n))
 }

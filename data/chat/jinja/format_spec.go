@@ -137,6 +137,9 @@ func (x *exec) formatInt(n *big.Int, spec formatSpec) string {
 		}
 		return x.formatFloat(x.floatOf(fromBig(n)), spec)
 	}
+	if spec.kind == 's' {
+		x.fail("ValueError: Unknown format code 's' for object of type 'int'")
+	}
 	if spec.precision >= 0 {
 		x.fail("ValueError: Precision not allowed in integer format specifier")
 	}

@@ -187,7 +187,7 @@ func (w *jsonWriter) quote(s string) {
 		if r >= utf8.RuneSelf {
 			r, n = utf8.DecodeRuneInString(s[i:])
 		}
-		if r >= 0x20 && r != '"' && r != '\\' && (r < 0x7f || !w.ascii || r == 0x7f) {
+		if r >= 0x20 && r != '"' && r != '\\' && (r < 0x7f || !w.ascii) {
 			i += n
 			continue
 		}

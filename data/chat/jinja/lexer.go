@@ -140,6 +140,9 @@ func (l *lexer) data(rest string, n, sign int) {
 func (l *lexer) comment() {
 	rest := l.src[l.pos:]
 	at := strings.Index(rest, "#}")
+	if rest == "" {
+		return // Jinja lets a template end behind the opening
+	}
 	if at < 0 {
 		l.fail("Missing end of comment tag")
 	}
@@ -196,6 +199,9 @@ func keywordTag(s, word string, end func(tail string) int) int {
 // raw emits text up to "{% endraw %}" as it stands.
 func (l *lexer) raw() {
 	rest := l.src[l.pos:]
+	if rest == "" {
+		return
+	}
 	for i := 0; ; i++ {
 		n := strings.Index(rest[i:], "{%")
 		if n < 0 {

@@ -2,9 +2,12 @@ package jinja
 
 // forStmt is {% for %}.
 type forStmt struct {
-	target    target
-	iter      expr
-	test      expr // filter, or nil
+	target target
+	iter   expr
+	test   expr // filter, or nil
+	// Variables of the body, the test and the else part.
+	vars, testVars, elseVars *frame
+
 	recursive bool
 	usesLoop  bool
 	loopID    int
@@ -49,25 +52,26 @@ func (s *forStmt) over(x *exec, v Value, depth int) signal {
 	if s.test != nil {
 		l.src, l.next = nil, s.filtered(x, l.next)
 	}
-	sig := goOn
+	completed := false // break and continue skip the note that an item was there
 	for {
 		item, ok := l.advance()
 		if !ok {
 			break
 		}
-		x.scope = &scope{parent: outer}
+		x.push(outer, s.vars)
 		if s.usesLoop {
 			x.scope.set(s.loopID, l)
 		}
 		s.target.assign(x, item)
-		if sig = x.run(s.body); sig == breakLoop {
+		sig := x.run(s.body)
+		x.scope = outer
+		if sig == breakLoop {
 			break
 		}
-		x.scope = outer
+		completed = completed || sig == goOn
 	}
-	x.scope = outer
-	if l.index0 < 0 && len(s.orElse) > 0 {
-		return x.inner(outer, s.orElse)
+	if !completed && len(s.orElse) > 0 {
+		return x.inner(outer, s.elseVars, s.orElse)
 	}
 	return goOn
 }
@@ -82,15 +86,32 @@ func (s *forStmt) filtered(x *exec, from next) next {
 			if !ok {
 				return nil, false
 			}
-			old := x.push(outer)
+			old := x.push(outer, s.testVars)
 			s.target.assign(x, item)
 			pass := x.truth(s.test.eval(x))
+			item = s.repack(x, s.target, item)
 			x.scope = old
 			if pass {
 				return item, true
 			}
 		}
 	}
+}
+
+// repack makes the item that a filtered loop passes on: Jinja's generator yields
+// its targets again, so unpacked lists come out as tuples.
+func (s *forStmt) repack(x *exec, t target, item Value) Value {
+	switch t := t.(type) {
+	case tupleTarget:
+		items := make([]Value, len(t))
+		for i, part := range t {
+			items[i] = s.repack(x, part, nil)
+		}
+		return &tuple{items: items}
+	case nameTarget:
+		return x.scope.lookup(t.id)
+	}
+	return item
 }
 
 // advance moves to the next item.

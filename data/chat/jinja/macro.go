@@ -6,6 +6,7 @@ type macroDef struct {
 	params   []nameTarget
 	defaults []expr // of the last parameters
 	body     []stmt
+	vars     *frame
 	line     int
 	// Whether the body reads the special variables.
 	caller, kwargs, varargs       bool
@@ -57,7 +58,7 @@ func (m *macro) invoke(x *exec, a arguments) {
 	x.nest()
 	defer x.unnest()
 	line := x.line
-	old := x.push(m.scope)
+	old := x.push(m.scope, m.def.vars)
 	m.bind(x, a)
 	x.run(m.def.body)
 	x.scope = old

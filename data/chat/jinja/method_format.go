@@ -24,12 +24,15 @@ type formatter struct {
 	x     *exec
 	pos   []Value
 	named *dict
-	auto  int // next automatic field; -1 once fields are numbered by hand
+	// escape is set for Markup, which escapes what it takes in.
+	escape bool
+	auto   int // next automatic field; -1 once fields are numbered by hand
 }
 
 func (x *exec) formatAll(self Value, pos []Value, named *dict) Value {
 	s, _ := textOf(self)
 	f := &formatter{x: x, pos: pos, named: named}
+	_, f.escape = self.(markup)
 	return str(f.fill(s, 2))
 }
 
@@ -115,6 +118,9 @@ func (f *formatter) field(s string, depth int) string {
 	spec = strings.TrimPrefix(spec, ":")
 	if strings.IndexAny(spec, "{}") >= 0 {
 		spec = f.fill(spec, depth-1)
+	}
+	if _, marked := v.(markup); f.escape && !marked {
+		return string(x.escaped(str(x.format(v, spec))))
 	}
 	return x.format(v, spec)
 }

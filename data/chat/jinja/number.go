@@ -167,6 +167,13 @@ func (x *exec) divideInts(p, q *big.Int) Value {
 	if q.Sign() == 0 {
 		x.fail("ZeroDivisionError: division by zero")
 	}
+	const exact = 1 << 53 // ints up to here are floats
+	if p.IsInt64() && q.IsInt64() && max(p.Int64(), q.Int64()) <= exact && min(p.Int64(), q.Int64()) >= -exact {
+		return float(float64(p.Int64()) / float64(q.Int64()))
+	}
+	if p.Sign() == 0 {
+		return float(math.Copysign(0, float64(q.Sign())))
+	}
 	f, _ := new(big.Rat).SetFrac(p, q).Float64()
 	if math.IsInf(f, 0) {
 		x.fail("OverflowError: integer division result too large for a float")

@@ -29,6 +29,12 @@ type parser struct {
 	// elsewhere when the template is parsed: settle and pardon decide.
 	unknown []*Error
 	settled []*Error
+
+	// The current frame, where its uses of names are noted, and all frames
+	// without parent.
+	frame  *frame
+	events *[]event
+	roots  []*frame
 }
 
 func newParser(name, source string, env *environment) *parser {
@@ -37,6 +43,9 @@ func newParser(name, source string, env *environment) *parser {
 		symbols: map[string]int{}, uses: map[string]int{}, blocks: map[string]*block{},
 	}
 	p.cur = p.lex.next()
+	p.frame = &frame{}
+	p.roots = []*frame{p.frame}
+	p.events = &p.frame.events
 	return p
 }
 
@@ -131,6 +140,9 @@ func (p *parser) parse() []stmt {
 	p.settle(0)
 	if len(p.settled) > 0 {
 		panic(p.settled[0])
+	}
+	for _, f := range p.roots {
+		f.resolve()
 	}
 	return body
 }

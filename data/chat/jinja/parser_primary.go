@@ -49,7 +49,9 @@ func (p *parser) variable(t token) expr {
 	case "loop", "caller", "kwargs", "varargs":
 		p.uses[t.text]++
 	}
-	return &nameExpr{p.symbol(t.text), t.text}
+	id := p.symbol(t.text)
+	p.note(eventLoad, id)
+	return &nameExpr{id, t.text}
 }
 
 // literal joins adjacent string literals.

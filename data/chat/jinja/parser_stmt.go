@@ -56,69 +56,97 @@ func (p *parser) tag(t token) []stmt {
 	return nil
 }
 
-// frame runs parse for a block that Jinja compiles as a frame of its own: unknown
+// scoped runs parse for a block that Jinja compiles as a frame of its own: unknown
 // filters in it are faults even inside if. Function frames also end the reach of
 // break and continue.
-func (p *parser) frame(function bool, parse func()) {
-	mark, loops := len(p.unknown), p.loops
+func (p *parser) scoped(function bool, parse func()) *frame {
+	f := &frame{parent: p.frame}
+	p.frame.children = append(p.frame.children, f)
+	p.enterFrame(f, function, parse)
+	return f
+}
+
+func (p *parser) enterFrame(f *frame, function bool, parse func()) {
+	mark, loops, outer, sink := len(p.unknown), p.loops, p.frame, p.events
 	if function {
 		p.loops = 0
 	}
+	p.frame, p.events = f, &f.events
 	parse()
 	p.settle(mark)
-	p.loops = loops
+	p.loops, p.frame, p.events = loops, outer, sink
 }
 
 func (p *parser) parseFor(line int) stmt {
-	s := &forStmt{line: line}
+	s := &forStmt{line: line, loopID: p.symbol("loop")}
 	s.target = p.target(targetRules{end: "in"})
 	p.expectName("in")
 	s.iter = p.tuple(tupleRules{end: "recursive"})
-	p.frame(false, func() {
-		if p.skipName("if") {
+	if p.skipName("if") {
+		s.testVars = p.scoped(false, func() {
+			s.target.note(p, eventParam)
 			s.test = p.expression()
-		}
-		s.recursive = p.skipName("recursive")
+		})
+	}
+	s.recursive = p.skipName("recursive")
+	s.vars = p.scoped(false, func() {
+		s.target.note(p, eventParam)
 		p.loops++
 		before := p.uses["loop"]
 		s.body = p.body("endfor", "else")
 		s.usesLoop = s.recursive || p.uses["loop"] > before
 		p.loops--
-		if p.next().text == "else" {
-			s.orElse = p.bodyTo("endfor")
+		if s.usesLoop {
+			p.frame.events = append([]event{{kind: eventParam, id: s.loopID}}, p.frame.events...)
 		}
 	})
-	s.loopID = p.symbol("loop")
+	if p.next().text == "else" {
+		s.elseVars = p.scoped(false, func() { s.orElse = p.bodyTo("endfor") })
+	}
 	return s
 }
 
 func (p *parser) parseIf(line int) stmt {
 	s := &ifStmt{}
 	mark := len(p.unknown)
-	for {
-		b := branch{line: line, test: p.tuple(tupleRules{})}
-		b.body = p.body("elif", "else", "endif")
-		s.branches = append(s.branches, b)
-		t := p.next()
-		line = p.cur.line
-		if t.text == "else" {
-			s.orElse = p.bodyTo("endif")
-		}
-		if t.text != "elif" {
-			break
-		}
+	one := event{kind: eventIf}
+	more := p.branch(s, line, &one.branches[0])
+	if more == "elif" {
+		one.branches[1] = p.collect(func() {
+			for more == "elif" {
+				elif := event{kind: eventIf}
+				more = p.branch(s, p.cur.line, &elif.branches[0])
+				*p.events = append(*p.events, elif)
+			}
+		})
 	}
+	if more == "else" {
+		one.branches[2] = p.collect(func() { s.orElse = p.bodyTo("endif") })
+	}
+	*p.events = append(*p.events, one)
 	p.pardon(mark)
 	return s
+}
+
+// branch parses a test and what is done if it holds, and returns the name of the
+// tag behind.
+func (p *parser) branch(s *ifStmt, line int, events *[]event) string {
+	b := branch{line: line, test: p.tuple(tupleRules{})}
+	*events = p.collect(func() { b.body = p.body("elif", "else", "endif") })
+	s.branches = append(s.branches, b)
+	return p.next().text
 }
 
 func (p *parser) parseSet(line int) stmt {
 	to := p.target(targetRules{namespace: true})
 	if p.skipOp("=") {
-		return &setStmt{to, p.tuple(tupleRules{condexpr: true}), line}
+		s := &setStmt{to, p.tuple(tupleRules{condexpr: true}), line}
+		to.note(p, eventStore)
+		return s
 	}
 	s := &setBlock{target: to, line: line}
-	p.frame(false, func() {
+	to.note(p, eventStore)
+	s.vars = p.scoped(false, func() {
 		if p.cur.op("|") {
 			s.filter = p.filters(captured{})
 		}
@@ -129,13 +157,13 @@ func (p *parser) parseSet(line int) stmt {
 
 func (p *parser) parseMacro(line int) stmt {
 	name := p.nameTarget()
+	name.note(p, eventStore)
 	m := &macroDef{name: name.name, line: line}
-	s := &macroStmt{target: name, def: m}
-	p.frame(true, func() {
+	m.vars = p.scoped(true, func() {
 		p.signature(m)
 		p.macroBody(m, "endmacro")
 	})
-	return s
+	return &macroStmt{target: name, def: m}
 }
 
 // macroBody parses the body and notes which special variables it reads.
@@ -147,7 +175,12 @@ func (p *parser) macroBody(m *macroDef, end string) {
 	}
 	m.body = p.bodyTo(end)
 	for i, name := range special {
-		if p.uses[name] == before[i] || m.has(p.symbol(name)) {
+		if p.uses[name] == before[i] {
+			continue
+		}
+		p.frame.events = append([]event{{kind: eventParam, id: p.symbol(name)}}, p.frame.events...)
+		if m.has(p.symbol(name)) {
+			p.explicitCaller(m, name)
 			continue
 		}
 		switch name {
@@ -160,13 +193,18 @@ func (p *parser) macroBody(m *macroDef, end string) {
 		}
 	}
 	m.callerID, m.kwargsID, m.varargsID = p.symbol("caller"), p.symbol("kwargs"), p.symbol("varargs")
-	if i := m.index("caller"); i >= 0 && i < len(m.params)-len(m.defaults) {
+}
+
+// explicitCaller wants a default for a parameter named caller.
+func (p *parser) explicitCaller(m *macroDef, name string) {
+	if name == "caller" && m.index(name) < len(m.params)-len(m.defaults) {
 		p.failAt(m.line, `When defining macros or call blocks the special "caller" argument must be omitted or be given a default.`)
 	}
 }
 
 // signature parses "(a, b=1)".
 func (p *parser) signature(m *macroDef) {
+	var loads []event // of the defaults, which come behind all parameters
 	p.expectOp("(")
 	for !p.cur.op(")") {
 		if len(m.params) > 0 {
@@ -176,35 +214,52 @@ func (p *parser) signature(m *macroDef) {
 		if m.has(n.id) {
 			p.fail("duplicate argument '%s' in function definition", n.name)
 		}
+		n.note(p, eventParam)
 		if p.skipOp("=") {
-			m.defaults = append(m.defaults, p.expression())
+			loads = append(loads, p.collect(func() { m.defaults = append(m.defaults, p.expression()) })...)
 		} else if len(m.defaults) > 0 {
 			p.fail("non-default argument follows default argument")
 		}
 		m.params = append(m.params, n)
 	}
 	p.expectOp(")")
+	*p.events = append(*p.events, loads...)
 }
 
 func (p *parser) parseCallBlock(line int) stmt {
 	m := &macroDef{name: "caller", line: line}
 	s := &callBlock{def: m, line: line}
-	if p.cur.op("(") {
-		p.signature(m)
-	}
+	m.vars = p.scoped(true, func() {
+		if p.cur.op("(") {
+			p.signature(m)
+		}
+		p.outside(func() { s.call = p.called(line) })
+		p.macroBody(m, "endcall")
+	})
+	return s
+}
+
+// called parses the call of a call block.
+func (p *parser) called(line int) *callExpr {
 	call, ok := p.expression().(*callExpr)
 	if !ok {
 		p.failAt(line, "expected call")
 	}
-	s.call = call
-	p.frame(true, func() { p.macroBody(m, "endcall") })
-	return s
+	return call
+}
+
+// outside runs parse for the frame around the current one.
+func (p *parser) outside(parse func()) {
+	inner, sink := p.frame, p.events
+	p.frame, p.events = inner.parent, &inner.parent.events
+	parse()
+	p.frame, p.events = inner, sink
 }
 
 func (p *parser) parseFilterBlock(line int) stmt {
 	s := &filterBlock{line: line}
-	p.frame(false, func() {
-		s.filter = p.filters(p.filter(captured{}))
+	s.vars = p.scoped(false, func() {
+		p.outside(func() { s.filter = p.filters(p.filter(captured{})) })
 		s.body = p.bodyTo("endfilter")
 	})
 	return s
@@ -220,7 +275,12 @@ func (p *parser) parseWith(line int) stmt {
 		p.expectOp("=")
 		s.values = append(s.values, p.expression())
 	}
-	p.frame(false, func() { s.body = p.bodyTo("endwith") })
+	s.vars = p.scoped(false, func() {
+		for _, t := range s.targets {
+			t.note(p, eventParam)
+		}
+		s.body = p.bodyTo("endwith")
+	})
 	return s
 }
 
@@ -235,7 +295,9 @@ func (p *parser) parseBlock(line int) stmt {
 		p.failAt(line, "block '%s' defined twice", b.name)
 	}
 	p.blocks[b.name] = b
-	p.frame(true, func() { b.body = p.bodyTo("endblock") })
+	b.vars = &frame{}
+	p.roots = append(p.roots, b.vars)
+	p.enterFrame(b.vars, true, func() { b.body = p.bodyTo("endblock") })
 	if required {
 		p.requireBlank(b)
 	}
@@ -254,15 +316,18 @@ func (p *parser) requireBlank(b *block) {
 }
 
 func (p *parser) parseAutoescape(line int) stmt {
-	s := &autoescapeStmt{line: line, on: p.expression()}
-	p.frame(false, func() { s.body = p.bodyTo("endautoescape") })
+	s := &autoescapeStmt{line: line}
+	s.vars = p.scoped(false, func() {
+		s.on = p.expression()
+		s.body = p.bodyTo("endautoescape")
+	})
 	return s
 }
 
 func (p *parser) parseGeneration(line int) stmt {
 	s := &generation{line: line}
 	p.marked = true
-	p.frame(true, func() { s.body = p.bodyTo("endgeneration") })
+	s.vars = p.scoped(true, func() { s.body = p.bodyTo("endgeneration") })
 	return s
 }
 

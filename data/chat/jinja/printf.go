@@ -14,7 +14,7 @@ func (x *exec) percent(s string, self, args Value) Value {
 	switch a := args.(type) {
 	case *tuple:
 		f.args = a.items
-	case *dict, *list, *undefined:
+	case *dict, *list, *span, *undefined: // Python takes what has items for a mapping
 		f.args, f.mapping = []Value{args}, true
 	default:
 		f.args = []Value{args}
@@ -78,8 +78,12 @@ func (f *printer) next() Value {
 
 // directive formats what follows a percent sign.
 func (f *printer) directive() {
-	var spec formatSpec
-	spec.precision = -1
+	if f.peek() == '%' {
+		f.pos++
+		f.add("%")
+		return
+	}
+	spec := formatSpec{precision: -1}
 	var v Value
 	if f.peek() == '(' {
 		v = f.keyed()
@@ -111,10 +115,6 @@ func (f *printer) directive() {
 	}
 	spec.kind = f.peek()
 	f.pos++
-	if spec.kind == '%' {
-		f.add("%")
-		return
-	}
 	if v == nil {
 		v = f.next()
 	}

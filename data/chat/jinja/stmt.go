@@ -26,9 +26,9 @@ func (x *exec) run(body []stmt) signal {
 	return goOn
 }
 
-// inner executes statements in a scope inside parent.
-func (x *exec) inner(parent *scope, body []stmt) signal {
-	old := x.push(parent)
+// inner executes the statements of a frame in a scope inside parent.
+func (x *exec) inner(parent *scope, f *frame, body []stmt) signal {
+	old := x.push(parent, f)
 	sig := x.run(body)
 	x.scope = old
 	return sig
@@ -113,6 +113,7 @@ type setBlock struct {
 	target target
 	filter expr // over captured, or nil
 	body   []stmt
+	vars   *frame
 	line   int
 }
 
@@ -120,7 +121,7 @@ func (s *setBlock) run(x *exec) signal {
 	x.nest()
 	defer x.unnest()
 	sig := goOn
-	v := x.capturedValue(func() { sig = x.inner(x.scope, s.body) })
+	v := x.capturedValue(func() { sig = x.inner(x.scope, s.vars, s.body) })
 	if sig != goOn {
 		return sig
 	}
@@ -133,6 +134,7 @@ func (s *setBlock) run(x *exec) signal {
 type filterBlock struct {
 	filter expr
 	body   []stmt
+	vars   *frame
 	line   int
 }
 
@@ -140,7 +142,7 @@ func (s *filterBlock) run(x *exec) signal {
 	x.nest()
 	defer x.unnest()
 	sig := goOn
-	v := x.capturedValue(func() { sig = x.inner(x.scope, s.body) })
+	v := x.capturedValue(func() { sig = x.inner(x.scope, s.vars, s.body) })
 	if sig != goOn {
 		return sig
 	}
@@ -154,6 +156,7 @@ type withStmt struct {
 	targets []target
 	values  []expr
 	body    []stmt
+	vars    *frame
 	line    int
 }
 
@@ -165,7 +168,7 @@ func (s *withStmt) run(x *exec) signal {
 	for i, e := range s.values {
 		values[i] = e.eval(x)
 	}
-	old := x.push(x.scope)
+	old := x.push(x.scope, s.vars)
 	for i, t := range s.targets {
 		t.assign(x, values[i])
 	}
@@ -178,6 +181,7 @@ func (s *withStmt) run(x *exec) signal {
 type autoescapeStmt struct {
 	on   expr
 	body []stmt
+	vars *frame
 	line int
 }
 
@@ -187,7 +191,7 @@ func (s *autoescapeStmt) run(x *exec) signal {
 	x.line = s.line
 	was := x.escape
 	x.escape = x.truth(s.on.eval(x))
-	sig := x.inner(x.scope, s.body)
+	sig := x.inner(x.scope, s.vars, s.body)
 	x.escape = was
 	return sig
 }
@@ -195,6 +199,7 @@ func (s *autoescapeStmt) run(x *exec) signal {
 // generation is {% generation %}…{% endgeneration %}: what the assistant says.
 type generation struct {
 	body []stmt
+	vars *frame
 	line int
 }
 
@@ -206,7 +211,7 @@ func (s *generation) run(x *exec) signal {
 		x.fail("a generation block inside a text that is not written at once has no place in the output")
 	}
 	start := len(x.out)
-	x.inner(x.scope, s.body)
+	x.inner(x.scope, s.vars, s.body)
 	x.spans = append(x.spans, [2]int{start, len(x.out)})
 	return goOn
 }
@@ -219,6 +224,7 @@ type block struct {
 	scoped   bool
 	required bool
 	body     []stmt
+	vars     *frame
 	line     int
 }
 
@@ -233,7 +239,7 @@ func (s *block) run(x *exec) signal {
 	if !s.scoped {
 		parent = parent.root()
 	}
-	x.inner(parent, s.body)
+	x.inner(parent, s.vars, s.body)
 	return goOn
 }
 

@@ -3,6 +3,8 @@ package jinja
 // target is what an assignment writes to.
 type target interface {
 	assign(x *exec, v Value)
+	// note tells the parser's frame which names are set.
+	note(p *parser, kind eventKind)
 }
 
 type nameTarget struct {
@@ -12,7 +14,15 @@ type nameTarget struct {
 
 func (t nameTarget) assign(x *exec, v Value) { x.scope.set(t.id, v) }
 
+func (t nameTarget) note(p *parser, kind eventKind) { p.note(kind, t.id) }
+
 type tupleTarget []target
+
+func (t tupleTarget) note(p *parser, kind eventKind) {
+	for _, item := range t {
+		item.note(p, kind)
+	}
+}
 
 func (t tupleTarget) assign(x *exec, v Value) {
 	next := x.iterate(v)
@@ -34,6 +44,8 @@ type attrTarget struct {
 	attr string
 	line int
 }
+
+func (t attrTarget) note(p *parser, _ eventKind) { p.note(eventLoad, t.name.id) }
 
 func (t attrTarget) assign(x *exec, v Value) {
 	ns, ok := x.scope.lookup(t.name.id).(*namespace)

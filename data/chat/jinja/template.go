@@ -22,6 +22,7 @@ type Template struct {
 	body   []stmt
 	names  []string // of variables, by number
 	blocks map[string]*block
+	vars   *frame
 	marked bool
 }
 
@@ -50,7 +51,7 @@ func Parse(name, source string, o Options) (t *Template, err error) {
 	defer catch(name, &err, func() int { return p.cur.line })
 	p = newParser(name, source, env)
 	body := p.parse()
-	return &Template{name: name, opts: o, env: env, body: body, names: p.names, blocks: p.blocks, marked: p.marked}, nil
+	return &Template{name: name, opts: o, env: env, body: body, names: p.names, blocks: p.blocks, vars: p.frame, marked: p.marked}, nil
 }
 
 // catch turns a panic into an error.
@@ -86,6 +87,9 @@ func (t *Template) Render(vars map[string]Value) (out Output, err error) {
 		} else if name == "self" {
 			x.scope.values[id] = &blocks{}
 		}
+	}
+	for _, id := range t.vars.fresh {
+		x.scope.values[id] = nil
 	}
 	defer catch(t.name, &err, func() int { return x.line })
 	x.run(t.body)

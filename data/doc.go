@@ -16,8 +16,10 @@
 //
 // A [Batcher] walks over the prepared [Dataset] in a seeded order and fills a
 // [Step] for each optimizer step without allocating. Its [Cursor] is two
-// numbers: a batcher set to a cursor goes on as if it had never stopped.
+// numbers: a batcher set to a cursor goes on as if it had never stopped, as long
+// as the dataset has the same [Dataset.Fingerprint].
 //
-// Limits: prepared examples stay in memory (about six bytes a token); images and
-// audio are refused; Parquet files are not read.
+// Limits: prepared examples stay in memory (about six bytes a token); images,
+// audio, rows tokenised beforehand and Parquet files are refused; preference
+// data is not taken for examples unless [ReadOptions] says so.
 package data

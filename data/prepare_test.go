@@ -265,6 +265,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"no markers":           {greedy{}, assistant, conversation("user: a", "assistant: b"), "data: f:7: got a chat template without {% generation %} markers, want markers for LossAssistant, or PrepareOptions.Fallback = FallbackPrefix"},
 		"no offsets":           {bytesOnly{}, assistant, conversation("user: a"), "data: LossAssistant: got an encoder without offsets (data_test.bytesOnly), want an OffsetEncoder"},
 		"history is rewritten": {greedy{}, prefix, conversation("user: a", "assistant: b", "user: c", "assistant: d"), `data: f:7: column "messages[1]": got a chat template that renders this turn differently in its context`},
+		"opening differs":      {greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Fallback: data.FallbackPrefix, Renderer: thinking{}}, conversation("user: a", "assistant: b"), `column "messages[1]": got a chat template that renders this turn differently in its context`},
 		"broken spans":         {greedy{}, data.PrepareOptions{Loss: data.LossAssistant, Renderer: badSpans{}}, conversation("user: a"), "data: f:7: got generation spans [[0 99]] in 2 bytes of text, want ascending ranges inside the text: broken Renderer"},
 	}
 	for name, c := range cases {
@@ -273,6 +274,17 @@ func TestPrepareRefuses(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// thinking opens an answer with a mark that it leaves out of finished turns.
+type thinking struct{ chatML }
+
+func (r thinking) RenderChat(in data.Conversation) (data.Rendered, error) {
+	out, err := r.chatML.RenderChat(in)
+	if in.AddGenerationPrompt {
+		out.Text += "<think>"
+	}
+	return out, err
 }
 
 type badSpans struct{}

@@ -45,8 +45,8 @@ func parseAdded(raw json.RawMessage) ([]addedToken, error) {
 }
 
 // newAdded gives each token its id as the Rust library does: that of the
-// vocabulary if it has the text, else the next free one. A file whose own id
-// differs is refused, as one of the two would be wrong.
+// vocabulary if it has the text, else the next after the number of tokens. The
+// id in the file does not count; files in use have the same.
 func newAdded(list []addedToken, v *vocab, form normalizer) (*added, error) {
 	a := &added{byID: map[int32]*addedToken{}, ids: map[string]int32{}, special: map[string]bool{}}
 	for _, t := range list {
@@ -66,9 +66,10 @@ func newAdded(list []addedToken, v *vocab, form normalizer) (*added, error) {
 				next++
 			}
 		}
-		if int(id) != t.ID || id > maxID {
-			return nil, fmt.Errorf("%.60q: got id %d, want %d", t.Content, t.ID, id)
+		if id > maxID {
+			return nil, fmt.Errorf("%.60q: %w: got id %d, want at most %d", t.Content, ErrLimit, id, maxID)
 		}
+		t.ID = int(id)
 		a.ids[t.Content] = id
 		a.list = append(a.list, t)
 		a.byID[id] = &a.list[len(a.list)-1]
@@ -82,8 +83,13 @@ func newAdded(list []addedToken, v *vocab, form normalizer) (*added, error) {
 
 // has says whether the very same token is in the list.
 func (a *added) has(t addedToken) bool {
-	old, ok := a.byID[a.ids[t.Content]]
-	return ok && *old == t
+	id, ok := a.ids[t.Content]
+	if !ok {
+		return false
+	}
+	old := *a.byID[id]
+	t.ID = old.ID
+	return old == t
 }
 
 // build fills the matchers, special tokens first: of two that read the same

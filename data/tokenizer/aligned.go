@@ -1,6 +1,9 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // span is a byte range [start, end).
 type span struct{ start, end int }
@@ -62,11 +65,16 @@ type buffer struct {
 	track bool
 }
 
-// next returns the buffer whose turn it is, empty.
-func (r *rewriter) next(track bool) *buffer {
+// next returns the buffer whose turn it is, empty, with room for a little more
+// than n bytes.
+func (r *rewriter) next(track bool, n int) *buffer {
 	r.turn ^= 1
 	b := &r.buffers[r.turn]
-	b.text, b.from, b.track = b.text[:0], b.from[:0], track
+	n += n/2 + 8
+	b.text, b.from, b.track = slices.Grow(b.text[:0], n), b.from[:0], track
+	if track {
+		b.from = slices.Grow(b.from, n)
+	}
 	return b
 }
 

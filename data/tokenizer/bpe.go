@@ -2,6 +2,8 @@ package tokenizer
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,6 +16,9 @@ type model interface {
 	// w.lens. The sum may fall short of the word where unknown characters are
 	// dropped.
 	parts(w *worker, word string)
+	// independent is the end of a part at the start of the word whose ids do not
+	// depend on the rest, nor those of the rest on it.
+	independent(word string) int
 }
 
 // metaspace is SentencePiece's visible space U+2581.
@@ -40,10 +45,11 @@ type bpe struct {
 	mapped bool
 	single [4][256]int32
 
-	// atSpaces says that no merge joins anything but a metaspace with a
-	// metaspace behind it. Then a long text may be cut there, and the pieces
-	// remembered, without changing any id.
+	// atSpaces says that a long text may be cut before a metaspace, and the
+	// pieces remembered, without changing any id: behind any byte but those that
+	// end the left side of a merge with a metaspace on its right.
 	atSpaces bool
+	joins    [256]bool
 }
 
 // finish computes what follows from the other fields. mapped asks for words as
@@ -60,9 +66,15 @@ func (m *bpe) finish(mapped bool) error {
 	} else {
 		m.unk = -1
 	}
-	m.atSpaces = !m.mapped && !m.ignoreMerges && m.prefix == "" && m.suffix == "" &&
-		m.vocab.id(view(metaspace)) >= 0 && !m.merges.crossSpaces(m.vocab)
+	m.atSpaces = !m.mapped && !m.ignoreMerges && m.prefix == "" && m.suffix == "" && !m.drops() &&
+		m.vocab.id(view(metaspace)) >= 0
+	m.joins = m.merges.joinSpaces(m.vocab)
 	return nil
+}
+
+// drops says whether a character may be left out because no token stands for it.
+func (m *bpe) drops() bool {
+	return m.unk < 0 && (!m.byteFallback || slices.Min(m.fallback[:]) < 0)
 }
 
 // fillSingle fills single; false means that a byte has no symbol.
@@ -109,40 +121,31 @@ func (m *bpe) appendWord(w *worker, dst []int32, word string) []int32 {
 		w.cache.put(&k, len(word), dst[start:])
 		return dst
 	}
-	if m.atSpaces {
-		if end := nextSpaces(word); end < len(word) {
-			return m.appendPieces(w, dst, word)
-		}
+	for end := m.independent(word); end < len(word); end = m.independent(word) {
+		dst = m.appendWord(w, dst, word[:end])
+		word = word[end:]
 	}
 	m.parts(w, word)
 	return append(dst, w.ids...)
 }
 
-// appendPieces cuts a text before each metaspace that follows something else.
-func (m *bpe) appendPieces(w *worker, dst []int32, text string) []int32 {
-	for len(text) > 0 {
-		end := nextSpaces(text)
-		dst = m.appendWord(w, dst, text[:end])
-		text = text[end:]
+// independent cuts before the first metaspace behind a byte that no merge joins
+// with it.
+func (m *bpe) independent(word string) int {
+	if !m.atSpaces {
+		return len(word)
 	}
-	return dst
-}
-
-// nextSpaces is the start of the first metaspace behind something else, or the
-// end.
-func nextSpaces(text string) int {
-	inside := false
-	for i := 0; i < len(text); i++ {
-		if text[i] == metaspace[0] && i+3 <= len(text) && text[i:i+3] == metaspace {
-			if inside {
-				return i
-			}
-			i += 2
-			continue
+	for i := 1; i < len(word); {
+		next := strings.Index(word[i:], metaspace)
+		if next < 0 {
+			break
 		}
-		inside = true
+		if i += next; !m.joins[word[i-1]] {
+			return i
+		}
+		i += len(metaspace)
 	}
-	return len(text)
+	return len(word)
 }
 
 func (m *bpe) parts(w *worker, word string) {
@@ -197,7 +200,7 @@ func (m *bpe) chars(w *worker, word string) {
 			w.key = m.appendSymbol(w.key[:0], word[i:i+n], i == 0, i+n == len(word))
 			symbol = w.key
 		}
-		size := int32(len(symbol))
+		size := int32(n)
 		if id := m.vocab.id(symbol); id >= 0 {
 			flush()
 			w.ids, w.lens = append(w.ids, id), append(w.lens, size)

@@ -71,20 +71,20 @@ func (t *merges) get(left, right int32) uint64 {
 	return t.slot(uint64(left)<<32 | uint64(right)).next
 }
 
-// crossSpaces says whether a merge joins something else than a metaspace with a
-// metaspace behind it.
-func (t *merges) crossSpaces(v *vocab) bool {
-	space := []byte(metaspace)
+// joinSpaces marks the last bytes of the texts that a merge joins with a
+// metaspace behind them; runs of metaspaces are always joined.
+func (t *merges) joinSpaces(v *vocab) (last [256]bool) {
 	for _, m := range t.slots {
 		if m.next == noMerge {
 			continue
 		}
 		left, right := v.text(int32(m.pair>>32)), v.text(int32(m.pair&math.MaxUint32))
-		if bytes.HasPrefix(right, space) && !bytes.HasSuffix(left, space) {
-			return true
+		if len(left) > 0 && bytes.HasPrefix(right, []byte(metaspace)) {
+			last[left[len(left)-1]] = true
 		}
 	}
-	return false
+	last[metaspace[len(metaspace)-1]] = true
+	return last
 }
 
 // shortWord is the length up to which looking through all pairs beats a heap.

@@ -30,6 +30,9 @@ func parseDecoder(dst []decoder, raw json.RawMessage, f *faults) ([]decoder, err
 	if err != nil || kind == "" {
 		return dst, err
 	}
+	if dst == nil {
+		dst = []decoder{} // an empty sequence is not the same as no decoder
+	}
 	var step decoder
 	switch kind {
 	case "Sequence":

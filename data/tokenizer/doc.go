@@ -1,5 +1,5 @@
 // Package tokenizer turns text into token ids and back, exactly as the Rust
-// library tokenizers of Hugging Face does with the same tokenizer.json.
+// library tokenizers 0.22 of Hugging Face does with the same tokenizer.json.
 //
 // [Open] reads a tokenizer.json or the folder that holds one, [Parse] its bytes,
 // and [FromGGUF] builds a [Tokenizer] from the vocabulary inside a GGUF file. A
@@ -33,6 +33,13 @@
 // any other pattern by github.com/dlclark/regexp2, whose dialect is close to
 // Oniguruma's but not the same, with a limit on backtracking and on time. A
 // pattern that passes the limit is given up; [Tokenizer.Err] then says so.
+//
+// These patterns see the Unicode version of Go's tables, everything else that of
+// the Rust library.
+//
+// An added token that normalisation leaves nothing of is never found (the Rust
+// library finds it everywhere). Decoding gives an added token as it is written in
+// the file, as version 0.22 does; 0.23 gives its normalised form.
 //
 // Text that is not valid UTF-8 cannot reach the Rust library. Here a byte that
 // is not part of a character is treated as a character of its own.

@@ -2,7 +2,7 @@ package tokenizer
 
 // encode appends the tokens of text to w.out.
 func (t *Tokenizer) encode(w *worker, text string, addSpecial bool) {
-	if addSpecial {
+	if w.out.special = addSpecial; addSpecial {
 		w.out.addSpecial(t.post.before)
 	}
 	w.out.first = len(w.out.ids)
@@ -100,12 +100,15 @@ func (t *Tokenizer) encodeWord(w *worker, original string, p piece, c span) {
 		w.out.ids = t.model.appendWord(w, w.out.ids, p.text[c.start:c.end])
 		return
 	}
-	t.model.parts(w, p.text[c.start:c.end])
-	start := c.start
-	for i, id := range w.ids {
-		end := min(start+int(w.lens[i]), c.end)
-		t.emit(w, original, id, p.spanOf(start, end), str(t.vocab.text(id)))
-		start = end
+	for c.start < c.end {
+		start, end := c.start, c.start+t.model.independent(p.text[c.start:c.end])
+		t.model.parts(w, p.text[start:end])
+		for i, id := range w.ids {
+			next := min(start+int(w.lens[i]), end)
+			t.emit(w, original, id, p.spanOf(start, next), str(t.vocab.text(id)))
+			start = next
+		}
+		c.start = end
 	}
 }
 
@@ -133,7 +136,7 @@ func (t *Tokenizer) emit(w *worker, original string, id int32, r span, text stri
 	o := &w.out
 	if o.want {
 		for _, trim := range t.post.trims {
-			r = trim.apply(r, text, original, len(o.ids) == o.first)
+			r = trim.apply(r, text, original, len(o.ids) == o.first, o.special)
 		}
 		o.offsets = append(o.offsets, [2]int{r.start, r.end})
 	}
@@ -197,7 +200,7 @@ func scannerOf(steps []preTokenizer) scanner {
 		if !ok || s.behavior != isolated || s.inverted {
 			return nil
 		}
-		if p, ok := s.pattern.(*regex); !ok || p.engine.String() != want[i] {
+		if p, ok := s.pattern.(*regex); !ok || p.expr != want[i] {
 			return nil
 		}
 	}

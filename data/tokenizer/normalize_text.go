@@ -17,7 +17,7 @@ func (n prepend) normalize(w *worker, p piece) piece {
 	if p.text == "" {
 		return p
 	}
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	b.prepend(n.Prepend, p)
 	return b.piece(p.base)
 }
@@ -61,11 +61,11 @@ func parseReplace(raw json.RawMessage, f *faults) (*replace, error) {
 }
 
 func (n *replace) normalize(w *worker, p piece) piece {
-	if n.literal != "" && !strings.Contains(p.text, n.literal) {
-		return p
+	if n.literal != "" {
+		return n.normalizeLiteral(w, p)
 	}
 	w.matches = n.pattern.find(w, p.text, w.matches[:0])
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	for _, m := range w.matches {
 		if !m.hit {
 			b.copy(p, m.start, m.end)
@@ -77,6 +77,25 @@ func (n *replace) normalize(w *worker, p piece) piece {
 		}
 		b.write(n.content, o)
 	}
+	return b.piece(p.base)
+}
+
+// normalizeLiteral is normalize for plain text, without a list of matches.
+func (n *replace) normalizeLiteral(w *worker, p piece) piece {
+	next := strings.Index(p.text, n.literal)
+	if next < 0 {
+		return p
+	}
+	b := w.normal.next(w.track, len(p.text))
+	done := 0
+	for next >= 0 {
+		start := done + next
+		b.copy(p, done, start)
+		done = start + len(n.literal)
+		b.write(n.content, p.originIf(b.track, done-1))
+		next = strings.Index(p.text[done:], n.literal)
+	}
+	b.copy(p, done, len(p.text))
 	return b.piece(p.base)
 }
 
@@ -117,11 +136,11 @@ func (lowercase) normalize(w *worker, p piece) piece {
 	if i == len(p.text) {
 		return p
 	}
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	for i, size := 0, 0; i < len(p.text); i += size {
 		var r rune
 		r, size = utf8.DecodeRuneInString(p.text[i:])
-		low := unicode.ToLower(r)
+		low := toLower(r)
 		switch {
 		case r == 'İ':
 			b.write("i̇", p.originIf(b.track, i))
@@ -136,11 +155,31 @@ func (lowercase) normalize(w *worker, p piece) piece {
 	return b.piece(p.base)
 }
 
+// toLower is the simple lower case of r by Unicode 17, whose letters since Unicode
+// 15 are not yet in Go's tables.
+func toLower(r rune) rune {
+	switch {
+	case r >= 0x10D50 && r <= 0x10D65: // Garay
+		return r + 0x20
+	case r >= 0x16EA0 && r <= 0x16EB8: // Beria Erfe
+		return r + 0x1B
+	}
+	switch r {
+	case 0x1C89, 0xA7CC, 0xA7CE, 0xA7D2, 0xA7D4, 0xA7DA:
+		return r + 1
+	case 0xA7CB:
+		return 0x264
+	case 0xA7DC:
+		return 0x19B
+	}
+	return unicode.ToLower(r)
+}
+
 // stripAccents removes combining marks.
 type stripAccents struct{}
 
 func (stripAccents) normalize(w *worker, p piece) piece {
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	for i := 0; i < len(p.text); {
 		c, size := at(p.text, i)
 		if !marks.has(c) {
@@ -155,7 +194,7 @@ func (stripAccents) normalize(w *worker, p piece) piece {
 type byteLevelNormalizer struct{}
 
 func (byteLevelNormalizer) normalize(w *worker, p piece) piece {
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	b.mapBytes(p, 0, len(p.text))
 	return b.piece(p.base)
 }

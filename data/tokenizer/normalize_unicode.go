@@ -50,7 +50,7 @@ func (n *unicodeForm) normalize(w *worker, p piece) piece {
 			w.dest = append(w.dest, m.change)
 		}
 	}
-	b := w.normal.next(w.track)
+	b := w.normal.next(w.track, len(p.text))
 	b.transform(p, w.dest, 0)
 	return b.piece(p.base)
 }
@@ -70,6 +70,15 @@ func (n *unicodeForm) decomposed(dst []mark, s string) []mark {
 	for i, size := 0, 0; i < len(s); i += size {
 		var r rune
 		r, size = utf8.DecodeRuneInString(s[i:])
+		if r >= hangulFirst && r <= hangulLast {
+			l, v, t := jamo(r)
+			add(l, 0)
+			add(v, 1)
+			if t != 0 {
+				add(t, 1)
+			}
+			continue
+		}
 		d := n.decompose.PropertiesString(s[i:]).Decomposition()
 		if len(d) == 0 || newerThanTables(r) {
 			add(r, 0)
@@ -83,6 +92,20 @@ func (n *unicodeForm) decomposed(dst []mark, s string) []mark {
 	}
 	sortMarks(dst[start:])
 	return dst
+}
+
+// Hangul syllables are decomposed by arithmetic (Unicode 3.12).
+const (
+	hangulFirst, hangulLast = 0xAC00, 0xD7A3
+	jamoV, jamoT            = 21, 28 // vowels, trailing consonants with none
+)
+
+func jamo(r rune) (l, v, t rune) {
+	r -= hangulFirst
+	if t = r % jamoT; t != 0 {
+		t += 0x11A7
+	}
+	return 0x1100 + r/(jamoV*jamoT), 0x1161 + r/jamoT%jamoV, t
 }
 
 func sortMarks(m []mark) {

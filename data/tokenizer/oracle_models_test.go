@@ -175,9 +175,9 @@ func TestOracleModelFolders(t *testing.T) {
 // TestOracleGemma compares the tokenizer of the real Gemma 3 270M, if its GGUF
 // file is there.
 func TestOracleGemma(t *testing.T) {
-	path := os.Getenv("POSTTRAIN_GEMMA_GGUF")
+	path := os.Getenv("POSTTRAIN_GEMMA3_GGUF")
 	if path == "" {
-		t.Skip("POSTTRAIN_GEMMA_GGUF does not name gemma-3-270m-q4_k_m.gguf")
+		t.Skip("POSTTRAIN_GEMMA3_GGUF does not name gemma-3-270m-q4_k_m.gguf")
 	}
 	tally := oracle.NewTally(t)
 	k, err := FromGGUF(vocabularyOf(t, path))

@@ -105,7 +105,10 @@ func (d *document) assemble() (*Tokenizer, error) {
 	t := &Tokenizer{model: d.model, vocab: d.model.vocab}
 	wrap := func(field string, err error) error { return fmt.Errorf("%s: %w", field, err) }
 	var err error
-	if t.normalizer, err = parseNormalizer(d.normalizer, &t.faults); err != nil {
+	if t.normalizer, err = parseNormalizer(d.normalizer, &t.faults); err == nil {
+		err = checkGrowth(flat(t.normalizer))
+	}
+	if err != nil {
 		return nil, wrap("normalizer", err)
 	}
 	if t.steps, err = parsePreTokenizer(nil, d.preTokenizer, &t.faults); err != nil {
@@ -122,10 +125,13 @@ func (d *document) assemble() (*Tokenizer, error) {
 		return nil, wrap("model", err)
 	}
 	t.chooseScanner()
-	if t.decoders, err = parseDecoder(nil, d.decoder, &t.faults); err != nil {
+	if t.decoders, err = parseDecoder(nil, d.decoder, &t.faults); err == nil {
+		err = checkGrowth(t.decoders)
+	}
+	if err != nil {
 		return nil, wrap("decoder", err)
 	}
-	if err = t.post.parse(d.postProcessor); err == nil {
+	if err = t.post.parsePost(d.postProcessor); err == nil {
 		err = t.post.check(t)
 	}
 	if err != nil {

@@ -128,6 +128,7 @@ func (f *faults) add(err error) { f.first.CompareAndSwap(nil, &err) }
 
 // regex is a pattern for the engine of regexp2.
 type regex struct {
+	expr   string
 	engine *regexp2.Regexp
 	faults *faults
 	dead   atomic.Bool // it passed a limit: now it matches nothing
@@ -143,12 +144,56 @@ func newRegex(expr string, f *faults) (pattern, error) {
 	if len(expr) > maxPattern {
 		return nil, fmt.Errorf("pattern: got %d bytes, want at most %d", len(expr), maxPattern)
 	}
-	engine, err := regexp2.Compile(expr, regexp2.OptionMaxBacktrackingStackSize(maxBacktrack))
+	engine, err := regexp2.Compile(translate(expr), regexp2.OptionMaxBacktrackingStackSize(maxBacktrack))
 	if err != nil {
 		return nil, fmt.Errorf("pattern %.60q: %w", expr, err)
 	}
 	engine.MatchTimeout = matchTimeout
-	return &regex{engine: engine, faults: f}, nil
+	return &regex{expr: expr, engine: engine, faults: f}, nil
+}
+
+// wordClass is Oniguruma's \w, which is wider than regexp2's: letter numbers,
+// circled letters and, as in Latin-1, superscripts and fractions are in it.
+const wordClass = `\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}²³¹¼-¾Ⓐ-ⓩ🄰-🅉🅐-🅩🅰-🆉`
+
+// translate puts the character classes of Oniguruma that regexp2 has not, or has
+// otherwise, into a pattern.
+func translate(expr string) string {
+	var b strings.Builder
+	inside := 0 // character classes nest
+	for i := 0; i < len(expr); i++ {
+		c := expr[i]
+		if c != '\\' || i+1 == len(expr) {
+			switch {
+			case c == '[':
+				inside++
+			case c == ']' && inside > 0:
+				inside--
+			}
+			b.WriteByte(c)
+			continue
+		}
+		i++
+		class := ""
+		switch expr[i] {
+		case 'w':
+			class = wordClass
+		case 'W':
+			class = "^" + wordClass
+		case 'h':
+			class = "0-9A-Fa-f"
+		}
+		switch {
+		case class != "" && inside == 0:
+			b.WriteString("[" + class + "]")
+		case class != "" && class[0] != '^':
+			b.WriteString(class)
+		default:
+			b.WriteByte('\\')
+			b.WriteByte(expr[i])
+		}
+	}
+	return b.String()
 }
 
 func (p *regex) find(w *worker, text string, dst []match) []match {
@@ -186,7 +231,7 @@ func (p *regex) find(w *worker, text string, dst []match) []match {
 	})
 	if err != nil {
 		p.dead.Store(true)
-		p.faults.add(fmt.Errorf("tokenizer: pattern %.60q: %w", p.engine.String(), errors.Join(ErrLimit, err)))
+		p.faults.add(fmt.Errorf("tokenizer: pattern %.60q: %w", p.expr, errors.Join(ErrLimit, err)))
 	}
 	return gap(dst, prev, len(text))
 }

@@ -7,16 +7,47 @@ import (
 )
 
 // post is what the post-processor does with a single text.
+//
+// In the Rust library a template makes several encodings, which a processor that
+// follows in a sequence sees one by one. So the special tokens are kept in
+// sections until all processors are known.
 type post struct {
 	before, after []int32 // special tokens, when they are asked for
 	trims         []trim  // in order
+	sections      []section
+}
+
+// section is an encoding: special tokens, and the text among them or not.
+type section struct {
+	before, after []int32
+	text          bool
 }
 
 // trim takes the white space at the ends of tokens out of their offsets.
-type trim struct{ addedSpace bool }
+type trim struct {
+	addedSpace bool // one space at the start of the text was put there
+	notFirst   bool // a special token stands before the text already
+}
 
-// parsePost appends what a post-processor does to dst. Processors of a sequence
-// work from the inside out.
+// parsePost reads the field post_processor.
+func (p *post) parsePost(raw json.RawMessage) error {
+	p.sections = []section{{text: true}}
+	if err := p.parse(raw); err != nil {
+		return err
+	}
+	to := &p.before
+	for _, s := range p.sections {
+		*to = append(*to, s.before...)
+		if s.text {
+			to = &p.after
+		}
+		*to = append(*to, s.after...)
+	}
+	p.sections = nil
+	return nil
+}
+
+// parse adds what a processor does to p.
 func (p *post) parse(raw json.RawMessage) error {
 	kind, err := kindOfStep(raw)
 	if err != nil || kind == "" {
@@ -34,7 +65,7 @@ func (p *post) parse(raw json.RawMessage) error {
 			return err
 		}
 		if fields.TrimOffsets {
-			p.trims = append(p.trims, trim{fields.AddPrefixSpace})
+			p.addTrim(fields.AddPrefixSpace)
 		}
 		return nil
 	case "TemplateProcessing":
@@ -43,6 +74,14 @@ func (p *post) parse(raw json.RawMessage) error {
 		return p.parseRoberta(raw, kind)
 	}
 	return unsupported(kind)
+}
+
+func (p *post) addTrim(addedSpace bool) {
+	t := trim{addedSpace: addedSpace}
+	for _, s := range p.sections {
+		t.notFirst = t.notFirst || s.text && len(s.before) > 0
+	}
+	p.trims = append(p.trims, t)
 }
 
 func (p *post) parseSequence(raw json.RawMessage) error {
@@ -75,7 +114,10 @@ func (p *post) parseRoberta(raw json.RawMessage, kind string) error {
 		return err
 	}
 	if kind == "RobertaProcessing" && fields.TrimOffsets {
-		p.trims = append(p.trims, trim{fields.AddPrefixSpace})
+		p.addTrim(fields.AddPrefixSpace)
+	}
+	if kind == "BertProcessing" && len(p.sections) > 1 {
+		return fmt.Errorf("%w: BertProcessing behind a template", ErrUnsupported)
 	}
 	var ids [2]int32
 	for i, pair := range [2][]json.RawMessage{fields.Cls, fields.Sep} {
@@ -86,14 +128,13 @@ func (p *post) parseRoberta(raw json.RawMessage, kind string) error {
 			return err
 		}
 	}
-	p.wrap(ids[:1], ids[1:])
+	for i := range p.sections {
+		s := &p.sections[i]
+		opening := ids[min(i, 1)] // further encodings open with the separator too
+		s.before = append([]int32{opening}, s.before...)
+		s.after = append(s.after, ids[1])
+	}
 	return nil
-}
-
-// wrap puts further tokens around the text and what stands around it already.
-func (p *post) wrap(before, after []int32) {
-	p.before = append(append([]int32{}, before...), p.before...)
-	p.after = append(p.after, after...)
 }
 
 // parseTemplate reads the template for a single text.
@@ -110,18 +151,22 @@ func (p *post) parseTemplate(raw json.RawMessage) error {
 	if err := decode(raw, &fields); err != nil {
 		return err
 	}
-	var sides [2][]int32
+	if len(p.sections) != 1 {
+		return fmt.Errorf("%w: a template behind a template", ErrUnsupported)
+	}
+	var all []section
 	texts := 0
 	for i, item := range fields.Single {
 		switch {
 		case item.Sequence != nil && item.Sequence.ID == "A":
 			texts++
+			all = append(all, p.sections[0])
 		case item.SpecialToken != nil:
 			t, ok := fields.Tokens[item.SpecialToken.ID]
 			if !ok {
 				return fmt.Errorf("single[%d]: %.60q is not among special_tokens", i, item.SpecialToken.ID)
 			}
-			sides[min(texts, 1)] = append(sides[min(texts, 1)], t.IDs...)
+			all = append(all, section{before: t.IDs})
 		default:
 			return fmt.Errorf("single[%d]: want a SpecialToken or Sequence A", i)
 		}
@@ -129,7 +174,7 @@ func (p *post) parseTemplate(raw json.RawMessage) error {
 	if texts != 1 {
 		return fmt.Errorf("single: got %d times Sequence A, want one", texts)
 	}
-	p.wrap(sides[0], sides[1])
+	p.sections = all
 	return nil
 }
 
@@ -146,8 +191,9 @@ func (p *post) check(t *Tokenizer) error {
 }
 
 // apply moves the ends of the range of a token whose text is token inwards.
-// isFirst says that it is the first token of the text.
-func (t trim) apply(r span, token, original string, isFirst bool) span {
+// isFirst says that it is the first token of the text, special says that special
+// tokens are added.
+func (t trim) apply(r span, token, original string, isFirst, special bool) span {
 	lead, trail := 0, 0
 	for _, c := range token {
 		if !visibleSpace(c) {
@@ -162,6 +208,7 @@ func (t trim) apply(r span, token, original string, isFirst bool) span {
 		}
 		end -= n
 	}
+	isFirst = isFirst && !(t.notFirst && special)
 	if (isFirst || r.start == 0) && t.addedSpace && lead == 1 {
 		lead = 0 // that space was not in the text
 	}

@@ -42,7 +42,7 @@ func (s *byteLevel) split(w *worker, p piece, in, out []span) (piece, []span) {
 	if s.plain {
 		return p, out
 	}
-	b := w.pre.next(w.track)
+	b := w.pre.next(w.track, len(p.text))
 	for i, c := range out {
 		out[i].start = len(b.text)
 		b.mapBytes(p, c.start, c.end)
@@ -61,7 +61,7 @@ func (s *byteLevel) prefix(w *worker, p piece, in []span) piece {
 	if !missing {
 		return p
 	}
-	b := w.pre.next(w.track)
+	b := w.pre.next(w.track, len(p.text))
 	for i, c := range in {
 		start := len(b.text)
 		if c.start < c.end && p.text[c.start] != ' ' {

@@ -60,7 +60,7 @@ func parseMetaspace(raw json.RawMessage) (*metaspaces, error) {
 }
 
 func (s *metaspaces) split(w *worker, p piece, in, out []span) (piece, []span) {
-	b := w.pre.next(w.track)
+	b := w.pre.next(w.track, len(p.text))
 	for _, c := range in {
 		start := len(b.text)
 		s.rewrite(b, p, c)

@@ -19,7 +19,7 @@ type Stream struct {
 // NewStream returns a Stream at the start of a text.
 func (t *Tokenizer) NewStream() *Stream {
 	s := &Stream{t: t}
-	if len(t.decoders) == 0 {
+	if t.decoders == nil {
 		last := &spaced{}
 		s.head, s.out = last, &last.text
 		return s

@@ -33,6 +33,7 @@ type output struct {
 	ids     []int32
 	offsets [][2]int
 	want    bool // offsets are asked for
+	special bool // special tokens are asked for
 	first   int  // len(ids) before the first token of the text
 }
 

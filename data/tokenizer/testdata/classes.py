@@ -1,6 +1,6 @@
 """Writes ../classtable.go: the character classes as Hugging Face tokenizers sees them.
 
-Run with a Python that has the package tokenizers (0.23.3 was used: Oniguruma 6.9.10, Unicode 16):
+Run with a Python that has the package tokenizers (0.22.2 and 0.23.3 give the same: Oniguruma 6.9.10, Unicode 16):
     python testdata/classes.py > classtable.go
 
 Byte of a character: low four bits its category, then three flags for the places where tokenizers does not

@@ -30,7 +30,7 @@ type CompileOptions struct {
 	Accumulate []Accumulation
 	// Checkpoints turn recomputation on (gradient checkpointing): values between
 	// two of these nodes are computed again in the backward pass instead of
-	// being kept. List the residual stream after each layer.
+	// being kept. List the residual stream after each layer, first layer first.
 	Checkpoints Nodes
 	Debug       Debug
 }
@@ -126,6 +126,7 @@ func newProgram(g *Graph, outs Nodes, o CompileOptions) (p *Program, err error) 
 	}
 	c := newCompiler(g, outs, o)
 	c.inputHashes()
+	c.checkCheckpoints()
 	c.translate()
 	if len(o.Checkpoints) > 0 {
 		c.recompute()

@@ -110,3 +110,16 @@ func TestCompileChecksAxes(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "axis n has no input")
 }
+
+func TestCompileChecksCheckpoints(t *testing.T) {
+	var a, b *tensor.Node
+	g, err := tensor.Build(func(g *tensor.Graph) {
+		a = tensor.Exp(tensor.Input(g, tensor.Float32, "x", 4))
+		b = tensor.Exp(a)
+	})
+	require.NoError(t, err)
+	_, err = tensor.Compile(g, tensor.Nodes{b}, tensor.CompileOptions{Checkpoints: tensor.Nodes{b, a}})
+	require.ErrorContains(t, err, "checkpoint 1 was made before checkpoint 0")
+	_, err = tensor.Compile(g, tensor.Nodes{b}, tensor.CompileOptions{Checkpoints: tensor.Nodes{nil}})
+	require.ErrorContains(t, err, "checkpoint 0 is nil")
+}

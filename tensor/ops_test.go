@@ -25,12 +25,12 @@ const (
 
 // Sizes of the table: odd ones around vector widths, and ones that split into
 // several pieces of parallel work and several blocks of rows.
-var (
-	small = [2]int{7, 21}
-	large = [2]int{300, 130}
-)
+var small, large = [2]int{7, 21}, [2]int{300, 130}
 
 func forEach(t *testing.T, dims [2]int, f func(t *testing.T, c opCase)) {
+	if dims == large && testing.Short() {
+		dims[1] = 40
+	}
 	for _, c := range opCases(dims[0], dims[1]) {
 		t.Run(c.name, func(t *testing.T) { f(t, c) })
 	}

@@ -91,8 +91,9 @@ func (p *Param) Version() uint64 { return p.version }
 func (p *Param) Trainable() bool { return p.trainable }
 
 // SetTrainable allocates the gradient accumulator of a Float32 or Float64
-// parameter, or releases it. Parameters stored in 16 bits cannot be trained:
-// convert them with Convert first.
+// parameter, or releases it; programs that were compiled to add to it must be
+// compiled again. Parameters stored in 16 bits cannot be trained: convert them
+// with Convert first.
 func (p *Param) SetTrainable(on bool) error {
 	if !on {
 		p.trainable, p.grad32, p.grad64 = false, nil, nil
@@ -217,7 +218,8 @@ func bits[T BF16 | F16](s []T) []uint16 {
 
 // Set overwrites the values with v, rounded to the storage type (to nearest
 // even). The values move to new memory, because the old may be a mapped file;
-// programs that read the parameter follow. It fails when the lengths differ.
+// programs that read the parameter follow, slices that Data returned before do
+// not. It fails when the lengths differ.
 func (p *Param) Set(v []float64) error {
 	q, err := NewParam(p.name, v, p.shape...)
 	if err != nil {

@@ -26,6 +26,34 @@ func TestAccumulatingTwiceDoubles(t *testing.T) {
 	}
 }
 
+// The gradients of a whole decoder, by all kinds of parameters, are those of
+// its loss.
+func TestGradientsOfADecoderEqualDifferences(t *testing.T) {
+	// Central differences with step 1e-5: see package gradcheck.
+	const step, tolerance = 1e-5, 1e-6
+	shape := tiny
+	shape.full, shape.noise = true, true
+	m := newModel[float64](t, shape)
+	p := m.training(t, tensor.CompileOptions{Checkpoints: m.layers})
+	grads := m.step(t, p)[1:]
+	loss := func() float64 { return m.step(t, p)[0][0] }
+	for i, q := range m.params {
+		scale := 0.0
+		for _, g := range grads[i] {
+			scale = max(scale, math.Abs(g))
+		}
+		for k := 0; k < q.Len(); k += 1 + q.Len()/2 {
+			old := q.Data64()[k]
+			q.Data64()[k] = old + step
+			up := loss()
+			q.Data64()[k] = old - step
+			down := loss()
+			q.Data64()[k] = old
+			require.InDelta(t, (up-down)/(2*step), grads[i][k], tolerance*(scale+1e-2), "%s[%d]", q.Name(), k)
+		}
+	}
+}
+
 // Half of the weights at a time, with seeds of a common denominator, adds up to
 // the whole.
 func TestMicroBatchesAddUp(t *testing.T) {

@@ -16,6 +16,18 @@ func (c *compiler) segmentOf(n *Node) int {
 	return k + 1
 }
 
+// checkCheckpoints refuses checkpoints that are not in the order of the graph.
+func (c *compiler) checkCheckpoints() {
+	for i, n := range c.o.Checkpoints {
+		if n == nil {
+			fail("checkpoint %d is nil", i)
+		}
+		if i > 0 && n.ID() <= c.o.Checkpoints[i-1].ID() {
+			fail("checkpoint %d was made before checkpoint %d, want the order of the layers", i, i-1)
+		}
+	}
+}
+
 // recompute redirects the backward pass to values computed afresh just before
 // their first use there, for every value inside a segment that is not needed by
 // a later segment of the forward pass. Ops with state, Gorgonia's own ops and

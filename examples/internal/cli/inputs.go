@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/data/chat"
+	"github.com/posttrain/posttrain/examples/internal/tiny"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Open opens -model, by default the embedded tiny model. All weights are float32
+// when they are to be trained.
+func (f *Flags) Open() (*auto.Checkpoint, error) {
+	var o auto.Options
+	if f.Full {
+		o.Weights = tensor.Float32
+	}
+	if f.Model == "" {
+		return tiny.Open(o)
+	}
+	return auto.Open(f.Model, o)
+}
+
+// held is the share of -data that is held out when there is no -eval-data, and
+// mostHeld the most rows of it.
+const (
+	held     = 0.05
+	mostHeld = 200
+)
+
+// Rows reads the training and evaluation rows.
+func (f *Flags) Rows() (training, evaluation []data.Row, err error) {
+	if f.Data == "" {
+		if f.Model != "" {
+			return nil, nil, errors.New("-data: got none, want a file of rows")
+		}
+		training, evaluation = tiny.Rows()
+		return limit(training, f.Limit), limit(evaluation, f.EvalLimit), nil
+	}
+	training, err = readRows(f.Data, f.Limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.EvalData != "" {
+		evaluation, err = readRows(f.EvalData, f.EvalLimit)
+		return training, evaluation, err
+	}
+	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
+	return training, limit(evaluation, f.EvalLimit), err
+}
+
+func readRows(path string, n int) ([]data.Row, error) {
+	src, err := data.Open(path, data.ReadOptions{Limit: n})
+	if err != nil {
+		return nil, err
+	}
+	return data.Collect(src)
+}
+
+func limit(rows []data.Row, n int) []data.Row {
+	if n > 0 && n < len(rows) {
+		return rows[:n]
+	}
+	return rows
+}
+
+// Renderer is the chat template of the model, or the one that -template names;
+// nil when there is neither.
+func (f *Flags) Renderer(c *auto.Checkpoint) (data.Renderer, error) {
+	o := chat.Options{}
+	if _, text, ok := c.Tokenizer.BOS(); ok {
+		o.BOS = text
+	}
+	if _, text, ok := c.Tokenizer.EOS(); ok {
+		o.EOS = text
+	}
+	switch source := c.Tokenizer.ChatTemplate(); {
+	case f.Template != "":
+		t, err := chat.Builtin(f.Template, o)
+		if err != nil {
+			return nil, fmt.Errorf("-template: %w", err)
+		}
+		return data.ChatRenderer(t), nil
+	case source != "":
+		t, err := chat.Parse("the model's chat template", source, o)
+		if err != nil {
+			return nil, err
+		}
+		return data.ChatRenderer(t), nil
+	}
+	return nil, nil
+}
+
+// Inputs are the rows of a run and what became of them.
+type Inputs struct {
+	Training   *data.Dataset
+	Evaluation *data.Dataset // nil without evaluation rows
+	Rows       []data.Row    // of the evaluation
+
+	report   data.Report
+	renderer data.Renderer
+	flags    *Flags
+	from     *auto.Checkpoint
+}
+
+// Inputs reads and tokenises the training and evaluation rows. Of o, fields that
+// flags or the model decide are filled in.
+func (f *Flags) Inputs(ctx context.Context, c *auto.Checkpoint, o data.PrepareOptions) (*Inputs, error) {
+	training, evaluation, err := f.Rows()
+	if err != nil {
+		return nil, err
+	}
+	o.MaxLength = f.MaxLength
+	if _, text, ok := c.Tokenizer.EOS(); ok {
+		o.EOS = text
+	}
+	if o.Renderer, err = f.Renderer(c); err != nil {
+		return nil, err
+	}
+	if len(training) > 0 && training[0].Shape.Conversational() && o.Renderer == nil {
+		return nil, fmt.Errorf("%v: got a conversation and a model without a chat template, want -template with one of %s", training[0].At, strings.Join(chat.Builtins(), ", "))
+	}
+	in := &Inputs{Rows: evaluation, renderer: o.Renderer, flags: f, from: c}
+	if in.Training, in.report, err = data.Prepare(ctx, data.Slice[data.Row](training), c.Tokenizer, o); err != nil {
+		return nil, err
+	}
+	if len(evaluation) > 0 {
+		in.Evaluation, _, err = data.Prepare(ctx, data.Slice[data.Row](evaluation), c.Tokenizer, o)
+	}
+	return in, err
+}
+
+// String says what became of the training rows.
+func (in *Inputs) String() string { return in.report.String() }
+
+// Longest is the length of the longest example in tokens.
+func (in *Inputs) Longest() int {
+	longest := 0
+	for _, set := range []*data.Dataset{in.Training, in.Evaluation} {
+		for i := 0; set != nil && i < set.Len(); i++ {
+			longest = max(longest, set.Length(i))
+		}
+	}
+	return longest
+}

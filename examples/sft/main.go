@@ -1,0 +1,135 @@
+// Sft fine-tunes a language model on rows of text, prompts with completions, or
+// conversations, measures it before and after, and writes an adapter (or, with
+// -full, a model) that other tools load.
+//
+//	go run ./examples/sft -model gemma-3-270m-q4_k_m.gguf -data train.jsonl -eval-data test.jsonl -out run1
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/model/lora"
+	"github.com/posttrain/posttrain/sft"
+	"github.com/posttrain/posttrain/train"
+	"github.com/posttrain/posttrain/train/report"
+)
+
+var (
+	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+
+	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest row needs, at least 512")
+	assistant   = flag.Bool("assistant-only", false, "learn from the assistant's turns only (conversations)")
+	loss        = flag.String("loss", "nll", "nll, or dft (weights each token by its own probability)")
+	smoothing   = flag.Float64("label-smoothing", 0, "share of the target that is spread over the vocabulary")
+	neftune     = flag.Float64("neftune", 0, "strength of noise on embeddings; 5 is usual")
+	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+)
+
+func main() {
+	cli.Main(&flags, "Sft fine-tunes a language model on rows of text, prompts with completions, or conversations.", run)
+}
+
+func run(ctx context.Context) error {
+	out := cli.NewProgress(flags.JSON)
+	c, err := flags.Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in, err := flags.Inputs(ctx, c, data.PrepareOptions{Loss: target()})
+	if err != nil {
+		return err
+	}
+	out.Say("%s: %v", c.Path, in)
+	policy := sft.Policy{Model: c.Model}
+	if !flags.Full {
+		if policy.Adapter, err = adapter(c); err != nil {
+			return err
+		}
+	}
+	measures, err := in.Measures(ctx, policy.AdapterName())
+	if err != nil {
+		return err
+	}
+	defer measures.Close()
+	t, err := trainer(policy, c, in, measures)
+	if err != nil {
+		return err
+	}
+	out.Expect(t.TotalSteps())
+	err = t.Train(ctx, train.Hooks{Event: out.Event})
+	if errors.Is(err, context.Canceled) && flags.Out != "" {
+		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
+	}
+	if err != nil {
+		return err
+	}
+	table, err := measures.Table()
+	out.Say("\n%s", table)
+	return err
+}
+
+// target says which tokens the model learns to say.
+func target() data.Loss {
+	if *assistant {
+		return data.LossAssistant
+	}
+	return data.LossDefault
+}
+
+// adapter is the one in -adapter, or a fresh one.
+func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
+	if flags.Adapter == "" {
+		return lora.Attach(c.Model, "default", lora.Config{Rank: flags.Rank, Alpha: 2 * float64(flags.Rank), Seed: flags.Seed})
+	}
+	a, err := lora.Load(c.Model, "default", flags.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.SetTrainable(true)
+}
+
+// trainer puts policy, data and options together.
+func trainer(p sft.Policy, c *auto.Checkpoint, in *cli.Inputs, m *cli.Measures) (*sft.Trainer, error) {
+	micro := max(*microTokens, in.Longest())
+	if *microTokens == 0 {
+		micro = max(512, micro)
+	}
+	src, err := data.NewBatcher(in.Training, data.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Seed: flags.Seed})
+	if err != nil {
+		return nil, err
+	}
+	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: micro, Recompute: *recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
+	switch *loss {
+	case "nll":
+		o.Loss = sft.NLL{LabelSmoothing: *smoothing}
+	case "dft":
+		o.Loss = sft.DFT{}
+	default:
+		return nil, fmt.Errorf("-loss: got %q, want nll or dft", *loss)
+	}
+	if flags.Full {
+		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
+	}
+	settings, err := json.Marshal(struct {
+		Flags       cli.Flags   `json:"flags"`
+		Loss        string      `json:"loss"`
+		Smoothing   float64     `json:"label_smoothing,omitempty"`
+		Assistant   bool        `json:"assistant_only,omitempty"`
+		Computation sft.Options `json:"computation"`
+	}{flags, *loss, *smoothing, *assistant, o})
+	if err != nil {
+		return nil, err
+	}
+	return sft.New(p, src, o, train.Options{
+		Optimizer: train.AdamW{LR: flags.LearningRate()}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
+		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: m, Sampler: m, Reporter: report.Run{},
+	})
+}

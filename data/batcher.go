@@ -24,10 +24,11 @@ type Batcher struct {
 	opts   BatchOptions
 	cursor Cursor
 
-	order   []int32 // of the epoch ordered
-	ordered int     // -1 = none yet
-	packer  Packer
-	lengths []int // of the step's examples
+	order       []int32 // of the epoch ordered
+	ordered     int     // -1 = none yet
+	packer      Packer
+	lengths     []int  // of the step's examples
+	fingerprint string // made on first use
 }
 
 // NewBatcher returns a Batcher at the start of the first epoch. It refuses
@@ -82,6 +83,18 @@ func (b *Batcher) Options() BatchOptions { return b.opts }
 // Cursor returns the place before the next step.
 func (b *Batcher) Cursor() Cursor { return b.cursor }
 
+// Fingerprint identifies what the batcher yields: the dataset and the options
+// that decide on the order and the layout of steps. A cursor fits every batcher
+// with the same one. It is made once, so the dataset must not grow afterwards.
+func (b *Batcher) Fingerprint() string {
+	if b.fingerprint == "" {
+		o := &b.opts
+		b.fingerprint = fmt.Sprintf("examples %s (%d) in steps of %d tokens or %d examples, micro-batches of %d tokens and %d segments, seed %d, sequential %t, drop short %t",
+			b.set.Fingerprint(), b.set.Len(), o.TokensPerStep, o.ExamplesPerStep, o.TokensPerMicro, o.MaxSegments, o.Seed, o.Sequential, o.DropShort)
+	}
+	return b.fingerprint
+}
+
 // Seek moves to a cursor that Cursor returned, of this Batcher or of one with
 // the same dataset and options: it goes on as that one would have.
 func (b *Batcher) Seek(c Cursor) error {
@@ -95,9 +108,12 @@ func (b *Batcher) Seek(c Cursor) error {
 	return nil
 }
 
-// Steps returns the number of steps in the first epochs epochs. Their number
-// can differ between epochs, as other examples come together.
+// Steps returns the number of steps in the first epochs epochs, or in all there
+// are. Their number can differ between epochs, as other examples come together.
 func (b *Batcher) Steps(epochs int) int {
+	if b.opts.Epochs > 0 {
+		epochs = min(epochs, b.opts.Epochs)
+	}
 	steps := 0
 	for epoch := range epochs {
 		b.arrange(epoch)

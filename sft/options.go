@@ -9,8 +9,8 @@ import (
 )
 
 // Options control the computation of fine-tuning; the loop has options of its
-// own (train.Options). The zero value minimises NLL in micro-batches of up to
-// 1,024 tokens.
+// own (train.Options). The zero value minimises NLL in micro-batches as large as
+// the source makes them.
 type Options struct {
 	// Loss is what is minimised; nil means NLL{}.
 	Loss Loss `json:"-"`
@@ -18,10 +18,11 @@ type Options struct {
 	// usual. Jain et al. 2023, arXiv:2310.05914.
 	NEFTuneAlpha float64 `json:"neftune_noise_alpha,omitempty"`
 	// MicroTokens is the largest micro-batch in tokens, for which memory is
-	// planned; 0 means 1,024. Gradients do not depend on it.
+	// planned; 0 means what the source states (data.BatchOptions.TokensPerMicro),
+	// or 1,024 where it states nothing. Results do not depend on it.
 	MicroTokens int `json:"micro_tokens,omitempty"`
 	// MaxSegments is the largest number of examples in a micro-batch; 0 means
-	// MicroTokens/8.
+	// MicroTokens/8, or more where the source makes more.
 	MaxSegments int `json:"max_segments,omitempty"`
 	// Recompute saves memory by computing each layer again in the backward pass
 	// (gradient checkpointing); results are the same bits.
@@ -73,19 +74,6 @@ func (o Options) Validate() error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrOptions, errors.Join(faults...))
-}
-
-func (o Options) withDefaults() Options {
-	if o.Loss == nil {
-		o.Loss = NLL{}
-	}
-	if o.MicroTokens == 0 {
-		o.MicroTokens = 1024
-	}
-	if o.MaxSegments == 0 {
-		o.MaxSegments = max(1, o.MicroTokens/8)
-	}
-	return o
 }
 
 func (o Options) shape() shape { return shape{o.MicroTokens, o.MaxSegments} }

@@ -2,59 +2,12 @@ package sft
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/model"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
-
-// Policy is what is trained: the adapter when there is one, else all weights of
-// the model.
-type Policy struct {
-	Model   model.Model
-	Adapter *lora.Adapter // attached to Model; nil trains Model itself
-}
-
-// AdapterName is the name of the adapter, "" without one.
-func (p Policy) AdapterName() string {
-	if p.Adapter == nil {
-		return ""
-	}
-	return p.Adapter.Name()
-}
-
-// params lists what is trained.
-func (p Policy) params() []*tensor.Param {
-	all := p.Model.Params()
-	if p.Adapter != nil {
-		all = p.Adapter.Params()
-	}
-	var list []*tensor.Param
-	for _, q := range all {
-		list = append(list, q)
-	}
-	return list
-}
-
-// makeTrainable gives every parameter a gradient accumulator.
-func makeTrainable(params []*tensor.Param) error {
-	var faults []error
-	for _, q := range params {
-		faults = append(faults, q.SetTrainable(true))
-	}
-	return errors.Join(faults...)
-}
-
-// seeker is a source whose position can be saved; data.Batcher is one.
-type seeker interface {
-	Cursor() data.Cursor
-	Seek(data.Cursor) error
-}
 
 // stage implements train.Stage.
 type stage struct {
@@ -64,6 +17,7 @@ type stage struct {
 	params []*tensor.Param
 	list   []train.Parameter
 	prog   *program
+	arena  *tensor.Arena
 
 	step  data.Step
 	count uint64 // optimizer steps begun: keys dropout and noise
@@ -138,43 +92,4 @@ func (s *stage) Collect(m *train.Metrics) error {
 		m.Set("mean_token_accuracy", s.hits/s.weight)
 	}
 	return nil
-}
-
-// state is what the stage adds to a checkpoint.
-type state struct {
-	Cursor *data.Cursor `json:"cursor,omitempty"`
-	Steps  uint64       `json:"steps"`
-}
-
-// State implements train.Stage. A source without a cursor cannot be resumed.
-func (s *stage) State() (json.RawMessage, error) {
-	st := state{Steps: s.count}
-	if src, ok := s.src.(seeker); ok {
-		c := src.Cursor()
-		st.Cursor = &c
-	}
-	return json.Marshal(st)
-}
-
-// Restore implements train.Stage.
-func (s *stage) Restore(raw json.RawMessage) error {
-	var st state
-	if err := json.Unmarshal(raw, &st); err != nil {
-		return fmt.Errorf("sft: state: %w", err)
-	}
-	src, ok := s.src.(seeker)
-	if !ok || st.Cursor == nil {
-		return fmt.Errorf("sft: the source (%T) has no cursor, so a run over it cannot be resumed", s.src)
-	}
-	s.count = st.Steps
-	return src.Seek(*st.Cursor)
-}
-
-// CountSteps implements train.StepCounter where the source can count.
-func (s *stage) CountSteps(epochs float64) (int, error) {
-	src, ok := s.src.(interface{ Steps(epochs int) int })
-	if !ok || epochs != float64(int(epochs)) {
-		return 0, fmt.Errorf("sft: cannot count the steps of %g epochs of a %T; set MaxSteps", epochs, s.src)
-	}
-	return src.Steps(int(epochs)), nil
 }

@@ -34,5 +34,5 @@ func New(shape string, weights tensor.Dtype, seed uint64) (model.Model, error) {
 	if !ok {
 		return nil, fmt.Errorf("got shape %q, want one of %v", shape, Names())
 	}
-	return auto.New([]byte(raw), model.Random{Seed: seed}, model.LoadOptions{Weights: weights, SkipFiniteCheck: true})
+	return auto.New([]byte(raw), uniform{seed: seed}, model.LoadOptions{Weights: weights, SkipFiniteCheck: true})
 }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/posttrain/posttrain/train"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestKilledTraining kills the example with SIGKILL at random moments, some of
+// them while it writes a checkpoint, continues it in the same folder, and wants
+// what a run leaves that nobody disturbed, byte for byte.
+func TestKilledTraining(t *testing.T) {
+	for _, c := range []struct {
+		name, weights string
+		kills, short  int
+		flags         []string
+	}{
+		{"adapter", "adapter_model.safetensors", 30, 4, nil},
+		{"full", "model.safetensors", 6, 0, []string{"-full"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			kills := c.kills
+			if testing.Short() {
+				kills = c.short
+			}
+			if kills == 0 {
+				t.Skip("takes some seconds")
+			}
+			calm := filepath.Join(t.TempDir(), "calm")
+			_, err := build()
+			require.NoError(t, err)
+			began := time.Now()
+			done := runCommand(t, small(calm, c.flags...)...)
+			require.Zero(t, done.code, done.stderr)
+			want := outcome(t, calm)
+			require.Equal(t, 12+4, strings.Count(want["metrics.jsonl"], "\n"), "12 steps and 4 evaluations")
+			require.NotEmpty(t, want["samples.jsonl"])
+			require.NotEmpty(t, want[c.weights])
+			k := killer{flags: c.flags, rng: rand.New(rand.NewPCG(1, 2)), whole: time.Since(began)}
+			for finished := 0; k.kills < kills || finished == 0; finished++ {
+				out := filepath.Join(t.TempDir(), "run")
+				k.train(t, out, kills)
+				require.Equal(t, want, outcome(t, out))
+			}
+			assert.Positive(t, k.inside, "kills inside the writing of a checkpoint")
+			assert.Positive(t, k.after, "kills after the first checkpoint")
+			t.Logf("killed %d times: %d after the first checkpoint, %d inside the writing of one", k.kills, k.after, k.inside)
+		})
+	}
+}
+
+// killer runs the example and kills it.
+type killer struct {
+	flags []string
+	rng   *rand.Rand
+	whole time.Duration // of an undisturbed run
+	// kills so far; of them those with a checkpoint to go back to, and those that
+	// left half of one.
+	kills, after, inside int
+}
+
+// train brings a run to its end, however often it is killed, but not any more
+// after so many kills.
+func (k *killer) train(t *testing.T, out string, kills int) {
+	for i := 0; ; i++ {
+		// The number of threads may change between attempts.
+		args := append(small(out, k.flags...), "-resume", "-threads", string("12"[i%2]))
+		cmd := command(t, args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		require.NoError(t, cmd.Start())
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		var moment <-chan time.Time
+		if k.kills < kills {
+			moment = k.moment(out)
+		}
+		select {
+		case err := <-ended:
+			require.NoError(t, err, stderr.String())
+			return
+		case <-moment:
+			require.NoError(t, cmd.Process.Kill())
+			<-ended
+			k.count(t, out)
+		}
+	}
+}
+
+// moment fires at the time of the next kill: after a random time, or when a
+// checkpoint is being written, of which there is one a step.
+func (k *killer) moment(out string) <-chan time.Time {
+	if k.rng.IntN(3) > 0 {
+		return time.After(time.Duration(k.rng.Int64N(int64(k.whole))))
+	}
+	written := 1 + k.rng.IntN(4)
+	later := time.Duration(k.rng.IntN(3000)) * time.Microsecond
+	c := make(chan time.Time, 1)
+	go func() {
+		seen := map[string]bool{}
+		for end := time.Now().Add(k.whole); time.Now().Before(end) && len(seen) < written; time.Sleep(200 * time.Microsecond) {
+			for _, path := range half(out) {
+				seen[path] = true
+			}
+		}
+		time.Sleep(later)
+		c <- time.Now()
+	}()
+	return c
+}
+
+// scratch marks a checkpoint that is being written.
+const scratch = ".partial-"
+
+// half lists unfinished checkpoints.
+func half(out string) []string {
+	list, _ := filepath.Glob(filepath.Join(out, "checkpoints", scratch+"step-*"))
+	return list
+}
+
+// count notes where a kill struck.
+func (k *killer) count(t *testing.T, out string) {
+	k.kills++
+	whole, err := filepath.Glob(filepath.Join(out, "checkpoints", "step-*"))
+	require.NoError(t, err)
+	if len(whole) > 0 {
+		k.after++
+	}
+	if len(half(out)) > 0 {
+		k.inside++
+	}
+}
+
+// outcome is the content of every file that must not depend on interruptions:
+// metrics without their timing fields, all others as they are.
+func outcome(t *testing.T, out string) map[string]string {
+	all := map[string]string{}
+	err := filepath.WalkDir(out, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		name, _ := filepath.Rel(out, path)
+		name = filepath.ToSlash(name)
+		switch {
+		case strings.HasPrefix(name, "events.out.tfevents."), name == "report.html":
+			// They hold times. Their names are compared.
+			name, raw = strings.SplitN(name, "tfevents", 2)[0], nil
+		case strings.HasSuffix(name, "/state.json"), strings.HasSuffix(name, "/SHA256SUMS"):
+			raw = nil // holds lengths of files that hold times
+		case name == "run.json":
+			raw = threads.ReplaceAll(raw, nil)
+		}
+		all[name] = string(raw)
+		return err
+	})
+	require.NoError(t, err)
+	all["metrics.jsonl"] = timings.ReplaceAllStringFunc(all["metrics.jsonl"], func(field string) string {
+		if train.IsTiming(timings.FindStringSubmatch(field)[1]) {
+			return ""
+		}
+		return field
+	})
+	return all
+}
+
+var (
+	// timings matches a field with a number.
+	timings = regexp.MustCompile(`,"([^"]+)":[-0-9.e+]+`)
+	// threads matches what run.json says about the machine it began on.
+	threads = regexp.MustCompile(`"threads": [0-9]+`)
+)

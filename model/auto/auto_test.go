@@ -129,8 +129,8 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		is     error
 		want   string
 	}{
-		"unknown family":    {edit(`"llama"`, `"mamba"`), ErrUnsupported, `model_type "mamba", want one of llama, mistral, qwen2`},
-		"no family":         {write(configFile, `{}`), ErrUnsupported, `model_type ""`},
+		"unknown family":    {edit(`"llama"`, `"mamba"`), ErrUnsupported, `config.json: model_type: got "mamba", want one of llama, mistral, qwen2`},
+		"no family":         {write(configFile, `{}`), ErrUnsupported, `config.json: model_type: got ""`},
 		"not JSON":          {write(configFile, `{"model_type": `), model.ErrConfig, "config.json"},
 		"wrong type":        {edit(`"vocab_size": 20`, `"vocab_size": "20"`), model.ErrConfig, "vocab_size"},
 		"negative size":     {edit(`"hidden_size": 16`, `"hidden_size": -16`), model.ErrConfig, "hidden_size is -16, want 1 to"},

@@ -26,7 +26,7 @@ func family(modelType string) (model.Family, error) {
 		}
 		known = append(known, f.ModelType)
 	}
-	return model.Family{}, fmt.Errorf("%w: model_type %q, want one of %s", ErrUnsupported, modelType, strings.Join(known, ", "))
+	return model.Family{}, fmt.Errorf("%w: config.json: model_type: got %q, want one of %s", ErrUnsupported, modelType, strings.Join(known, ", "))
 }
 
 // byArchitecture finds the family whose GGUF files have general.architecture a.

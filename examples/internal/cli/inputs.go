@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/data/chat"
@@ -13,17 +14,21 @@ import (
 	"github.com/posttrain/posttrain/tensor"
 )
 
-// Open opens -model, by default the embedded tiny model. All weights are float32
-// when they are to be trained.
+// Open opens -model. All weights are float32 when they are to be trained.
 func (f *Flags) Open() (*auto.Checkpoint, error) {
 	var o auto.Options
 	if f.Full {
 		o.Weights = tensor.Float32
 	}
-	if f.Model == "" {
+	return OpenModel(f.Model, o)
+}
+
+// OpenModel opens a checkpoint; the path "" stands for the embedded tiny model.
+func OpenModel(path string, o auto.Options) (*auto.Checkpoint, error) {
+	if path == "" {
 		return tiny.Open(o)
 	}
-	return auto.Open(f.Model, o)
+	return auto.Open(path, o)
 }
 
 // held is the share of -data that is held out when there is no -eval-data, and
@@ -69,29 +74,37 @@ func limit(rows []data.Row, n int) []data.Row {
 	return rows
 }
 
-// Renderer is the chat template of the model, or the one that -template names;
+// Renderer renders conversations with the template of the model or of -template;
 // nil when there is neither.
 func (f *Flags) Renderer(c *auto.Checkpoint) (data.Renderer, error) {
-	o := chat.Options{}
-	if _, text, ok := c.Tokenizer.BOS(); ok {
-		o.BOS = text
+	t, err := Template(c, f.Template, nil)
+	if t == nil || err != nil {
+		return nil, err
 	}
-	if _, text, ok := c.Tokenizer.EOS(); ok {
-		o.EOS = text
+	return data.ChatRenderer(t), nil
+}
+
+// Template is the built-in chat template of that name, with "" the model's own;
+// nil when there is neither. Templates that ask for the date need a clock.
+func Template(c *auto.Checkpoint, name string, now func() time.Time) (*chat.Template, error) {
+	o := chat.Options{Now: now}
+	for _, token := range []struct {
+		of   func() (int32, string, bool)
+		text *string
+	}{{c.Tokenizer.BOS, &o.BOS}, {c.Tokenizer.EOS, &o.EOS}, {c.Tokenizer.UNK, &o.UNK}, {c.Tokenizer.PAD, &o.PAD}} {
+		if _, text, ok := token.of(); ok {
+			*token.text = text
+		}
 	}
-	switch source := c.Tokenizer.ChatTemplate(); {
-	case f.Template != "":
-		t, err := chat.Builtin(f.Template, o)
+	switch {
+	case name != "":
+		t, err := chat.Builtin(name, o)
 		if err != nil {
 			return nil, fmt.Errorf("-template: %w", err)
 		}
-		return data.ChatRenderer(t), nil
-	case source != "":
-		t, err := chat.Parse("the model's chat template", source, o)
-		if err != nil {
-			return nil, err
-		}
-		return data.ChatRenderer(t), nil
+		return t, nil
+	case c.Template != "":
+		return chat.Parse(c.Path+": chat template", c.Template, o)
 	}
 	return nil, nil
 }

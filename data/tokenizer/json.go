@@ -232,12 +232,3 @@ func (r *reader) end() error {
 	}
 	return nil
 }
-
-// null reports and steps over a null.
-func (r *reader) null() bool {
-	if r.next() == 'n' && bytes.HasPrefix(r.raw[r.i:], []byte("null")) {
-		r.i += 4
-		return true
-	}
-	return false
-}

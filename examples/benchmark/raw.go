@@ -113,7 +113,7 @@ func measureLoad(_ context.Context, s *settings, r *result) error {
 		return err
 	}
 	o := auto.Options{Weights: dt, NoTokenizer: true, Mapped: s.mapped, SkipFiniteCheck: !s.mapped}
-	bytes := 0
+	bytes, touched := 0, 0
 	c, err := s.repeat(1, func() error {
 		ck, err := auto.Open(s.model, o)
 		if err != nil {
@@ -122,7 +122,7 @@ func measureLoad(_ context.Context, s *settings, r *result) error {
 		bytes = 0
 		for _, p := range ck.Model.Params() {
 			bytes += p.Bytes()
-			touch(p)
+			touched += touch(p)
 		}
 		return ck.Close()
 	})
@@ -130,22 +130,23 @@ func measureLoad(_ context.Context, s *settings, r *result) error {
 		return err
 	}
 	r.StepSeconds = median(c.seconds[s.warm:])
-	r.Extra = map[string]float64{"first_seconds": c.seconds[0], "weights_mib": float64(bytes) / (1 << 20)}
+	r.Extra = map[string]float64{"first_seconds": c.seconds[0], "weights_mib": float64(bytes) / (1 << 20), "pages_not_zero": float64(touched)}
 	return nil
 }
 
-// touched keeps the reads of touch from being optimised away.
-var touched uint32
-
-// touch reads one value of every page.
-func touch(p *tensor.Param) {
+// touch reads one value of every page. Its result keeps the reads from being
+// optimised away.
+func touch(p *tensor.Param) (nonzero int) {
 	const page = 4096
 	for i := 0; i < len(p.Data16()); i += page / 2 {
-		touched += uint32(p.Data16()[i])
-	}
-	for i := 0; i < len(p.Data()); i += page / 4 {
-		if p.Data()[i] > 0 {
-			touched++
+		if p.Data16()[i] != 0 {
+			nonzero++
 		}
 	}
+	for i := 0; i < len(p.Data()); i += page / 4 {
+		if p.Data()[i] != 0 {
+			nonzero++
+		}
+	}
+	return nonzero
 }

@@ -49,7 +49,7 @@ func cut(rows []data.Example, micro [][]int, padTo int) *fixedSteps {
 			}
 			at := len(p.Weights)
 			p.Add(e, int32(i))
-			if i%3 == 1 {
+			if i%3 == 1 && at < len(p.Weights) {
 				p.Weights[at] = 0.25
 			}
 		}

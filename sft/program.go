@@ -73,6 +73,9 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 		h := p.Model.Hidden(g, in)
 		lp := model.Distribution(p.Model, in, h).LogProbs(pr.rows, pr.targets)
 		each := o.Loss.Build(Tokens{LogProbs: lp, Hidden: h, Rows: pr.rows, Targets: pr.targets, Vocab: p.Model.Config().VocabSize})
+		if each == nil || !each.Shape().Eq(lp.LogProb.Shape()) {
+			tensor.Fail("sft: loss %s: got %v, want one number a target, the shape of Tokens.LogProb", o.Loss.Name(), each)
+		}
 		pr.loss, pr.nll = tensor.MaskedSum(each, pr.weights), tensor.MaskedSum(tensor.Neg(lp.LogProb), pr.weights)
 		pr.entropy, pr.argMax = lp.Entropy, lp.ArgMax
 		co.Accumulate = pr.gradients(g, params)

@@ -1,6 +1,7 @@
 package sft
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -52,7 +53,8 @@ func memory(p *tensor.Param) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), 4*len(d))
 }
 
-// LoadWeights implements train.Stage.
+// LoadWeights implements train.Stage. On failure nothing has changed, but for an
+// adapter or a file that cannot be read to its end.
 func (s *stage) LoadWeights(dir string) error {
 	if s.policy.Adapter != nil {
 		return s.policy.Adapter.Restore(dir)
@@ -62,20 +64,39 @@ func (s *stage) LoadWeights(dir string) error {
 		return err
 	}
 	defer f.Close()
-	for _, p := range s.params {
-		x, err := f.Tensor(p.Name())
-		if err != nil {
-			return err
-		}
-		if x.Dtype() != storedAs(p) || !slices.Equal(x.Shape(), p.Shape()) {
-			return fmt.Errorf("sft: %s: %s is %v %v, want %v %v", f.Name(), p.Name(), x.Dtype(), x.Shape(), storedAs(p), p.Shape())
-		}
-		if err := x.View(func(b []byte) error { copy(memory(p), b); return nil }); err != nil {
+	stored, err := s.match(f)
+	if err != nil {
+		return err
+	}
+	for i, p := range s.params {
+		if err := stored[i].View(func(b []byte) error { copy(memory(p), b); return nil }); err != nil {
 			return err
 		}
 		p.Changed()
 	}
 	return nil
+}
+
+// match finds the tensor of every parameter and reports all that is wrong.
+func (s *stage) match(f *safetensors.File) ([]safetensors.Tensor, error) {
+	var faults []error
+	stored := make([]safetensors.Tensor, len(s.params))
+	known := map[string]bool{}
+	for i, p := range s.params {
+		known[p.Name()] = true
+		x, err := f.Tensor(p.Name())
+		if err == nil && (x.Dtype() != storedAs(p) || !slices.Equal(x.Shape(), p.Shape())) {
+			err = fmt.Errorf("sft: %s: %s is %v %v, want %v %v", f.Name(), p.Name(), x.Dtype(), x.Shape(), storedAs(p), p.Shape())
+		}
+		stored[i] = x
+		faults = append(faults, err)
+	}
+	for name := range f.Tensors() {
+		if !known[name] {
+			faults = append(faults, fmt.Errorf("sft: %s: got tensor %s, which is no weight of the model", f.Name(), name))
+		}
+	}
+	return stored, errors.Join(faults...)
 }
 
 // Export implements train.Exporter.

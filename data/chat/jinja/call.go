@@ -25,7 +25,9 @@ func (s *callSpec) eval(x *exec) arguments {
 		a.names, a.kw = s.names, x.all(s.kw)
 	}
 	if s.dynPos != nil {
-		a.pos = append(a.pos[:len(a.pos):len(a.pos)], x.items(s.dynPos.eval(x))...)
+		more := x.items(s.dynPos.eval(x))
+		x.container(len(a.pos) + len(more))
+		a.pos = append(a.pos[:len(a.pos):len(a.pos)], more...)
 	}
 	if s.dynKw != nil {
 		a.spread(x, s.dynKw.eval(x))
@@ -39,7 +41,7 @@ func (a *arguments) spread(x *exec, v Value) {
 	if !ok {
 		x.fail("TypeError: argument after ** must be a mapping, not %s", v.typeName())
 	}
-	x.step(d.len())
+	x.container(2 * d.len())
 	a.names = a.names[:len(a.names):len(a.names)]
 	for i, key := range d.keys {
 		name, ok := textOf(key)
@@ -50,9 +52,10 @@ func (a *arguments) spread(x *exec, v Value) {
 	}
 }
 
+// add appends a keyword argument. The names may be those of the call as written,
+// which must not change: callers cut their capacity first.
 func (a *arguments) add(name string, v Value) {
-	a.names = append(a.names[:len(a.names):len(a.names)], name)
-	a.kw = append(a.kw, v)
+	a.names, a.kw = append(a.names, name), append(a.kw, v)
 }
 
 // take removes a keyword argument and returns it, or nil.
@@ -167,6 +170,7 @@ func (s *callBlock) run(x *exec) signal {
 			x.fail("TypeError: got multiple values for keyword argument 'caller'")
 		}
 	}
+	a.names = a.names[:len(a.names):len(a.names)]
 	a.add("caller", &macro{s.def, x.scope})
 	x.line = s.line
 	x.writeCall(fn, a)

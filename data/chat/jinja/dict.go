@@ -80,8 +80,10 @@ func (d *dict) len() int { return len(d.keys) }
 func (x *exec) hash(v Value) (hash, bool) {
 	switch v := v.(type) {
 	case str:
+		x.work(len(v))
 		return hash{kind: 's', text: string(v)}, true
 	case markup:
+		x.work(len(v))
 		return hash{kind: 's', text: string(v)}, true
 	case none:
 		return hash{kind: '0'}, true
@@ -93,6 +95,7 @@ func (x *exec) hash(v Value) (hash, bool) {
 	case integer:
 		return hash{kind: 'n', n: int64(v)}, true
 	case bigint:
+		x.step(v.n.BitLen())
 		return hash{kind: 'n', text: v.n.String()}, true
 	case float:
 		return hashFloat(float64(v)), true
@@ -134,7 +137,7 @@ func (x *exec) hashTuple(t *tuple) (hash, bool) {
 		text = append(text, ':')
 		text = strconv.AppendInt(text, int64(len(h.text)), 10)
 		text = append(append(text, ':'), h.text...)
-		x.work(len(h.text))
+		x.room(len(text))
 	}
 	return hash{kind: 't', text: string(text)}, true
 }

@@ -3,6 +3,7 @@ package jinja
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // exec is the state of one rendering. Faults travel as panics with an *Error up
@@ -20,6 +21,7 @@ type exec struct {
 	escape   bool // autoescape
 	line     int
 	steps    int // left
+	bytes    int // left
 	depth    int
 }
 
@@ -32,8 +34,13 @@ type scope struct {
 }
 
 // lookup finds a variable; nil is one that is undefined.
-func (s *scope) lookup(id int) Value {
-	for ; s.parent != nil; s = s.parent {
+func (x *exec) lookup(id int) Value {
+	s := x.scope
+	for n := 0; s.parent != nil; s = s.parent {
+		if n += len(s.ids); n > manyNames {
+			x.step(n / manyNames)
+			n = 0
+		}
 		for i := len(s.ids) - 1; i >= 0; i-- {
 			if s.ids[i] == id {
 				return s.values[i]
@@ -43,8 +50,13 @@ func (s *scope) lookup(id int) Value {
 	return s.values[id]
 }
 
-// set makes or changes a variable of this scope.
-func (s *scope) set(id int, v Value) {
+// manyNames is the number of names that one step looks through.
+const manyNames = 32
+
+// set makes or changes a variable of the current scope.
+func (x *exec) set(id int, v Value) {
+	s := x.scope
+	x.step(len(s.ids) / manyNames)
 	if s.parent == nil {
 		s.values[id] = v
 		return
@@ -62,6 +74,7 @@ func (s *scope) set(id int, v Value) {
 // Names that are undefined at first hide those around them.
 func (x *exec) push(parent *scope, f *frame) *scope {
 	old := x.scope
+	x.container(len(f.refs))
 	x.scope = &scope{parent: parent}
 	if n := len(f.fresh); n > 0 {
 		x.scope.ids = append(make([]int, 0, len(f.refs)), f.fresh...)
@@ -72,7 +85,16 @@ func (x *exec) push(parent *scope, f *frame) *scope {
 
 // fail stops the rendering with what Python would raise.
 func (x *exec) fail(format string, args ...any) {
-	panic(&Error{Template: x.t.name, Line: x.line, Message: fmt.Sprintf(format, args...), Kind: ErrValue})
+	panic(&Error{Template: x.t.name, Line: x.line, Message: clip(fmt.Sprintf(format, args...)), Kind: ErrValue})
+}
+
+// clip shortens messages: they may quote text of any length.
+func clip(s string) string {
+	const most = 2000
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 func (x *exec) limit(format string, args ...any) {
@@ -87,7 +109,7 @@ func (x *exec) step(n int) {
 }
 
 // bytesPerStep is how much text one step makes or looks at.
-const bytesPerStep = 16
+const bytesPerStep = 64
 
 // work pays for looking at or copying n bytes of text.
 func (x *exec) work(n int) { x.step(n/bytesPerStep + 1) }
@@ -98,6 +120,27 @@ func (x *exec) room(n int) {
 		x.limit("a text of more than %d bytes", x.limits.OutputBytes)
 	}
 	x.work(n)
+	x.made(n)
+}
+
+// made pays for n bytes of memory.
+func (x *exec) made(n int) {
+	if x.bytes -= n; x.bytes < 0 || n < 0 {
+		x.limit("more than %d bytes made", x.limits.Bytes)
+	}
+}
+
+// Sizes of values in memory, roughly.
+const (
+	headerBytes = 64  // of a list, dict or scope
+	itemBytes   = 32  // of a value in a list
+	entryBytes  = 160 // of a dict's entry
+)
+
+// container pays for a list of n items.
+func (x *exec) container(n int) {
+	x.step(n)
+	x.made(headerBytes + itemBytes*n)
 }
 
 // repeat pays for n copies of size bytes.
@@ -124,6 +167,7 @@ func (x *exec) write(s string) {
 		x.limit("a text of more than %d bytes", x.limits.OutputBytes)
 	}
 	x.work(len(s))
+	x.made(len(s))
 	x.out = append(x.out, s...)
 }
 

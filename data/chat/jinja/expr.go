@@ -15,7 +15,7 @@ type nameExpr struct {
 }
 
 func (e *nameExpr) eval(x *exec) Value {
-	if v := x.scope.lookup(e.id); v != nil {
+	if v := x.lookup(e.id); v != nil {
 		return v
 	}
 	return missing("'%s' is undefined", e.name)
@@ -24,7 +24,7 @@ func (e *nameExpr) eval(x *exec) Value {
 // captured stands for the text of a set or filter block in its filters.
 type captured struct{}
 
-func (captured) eval(x *exec) Value { return x.scope.lookup(capturedID) }
+func (captured) eval(x *exec) Value { return x.lookup(capturedID) }
 
 type orExpr struct{ a, b expr }
 
@@ -201,6 +201,7 @@ func (e *tupleExpr) eval(x *exec) Value {
 }
 
 func (x *exec) all(items []expr) []Value {
+	x.container(len(items))
 	out := make([]Value, len(items))
 	for i, item := range items {
 		out[i] = item.eval(x)
@@ -217,6 +218,7 @@ func (e *dictExpr) eval(x *exec) Value {
 	x.nest()
 	defer x.unnest()
 	d := &dict{}
+	x.made(headerBytes + entryBytes*len(e.keys))
 	for i := range e.keys {
 		key, value := e.keys[i].eval(x), e.values[i].eval(x)
 		x.line = e.line
@@ -252,7 +254,7 @@ func (x *exec) filtered(filter expr, v Value) Value {
 		return v
 	}
 	old := x.push(x.scope, noVars)
-	x.scope.set(capturedID, v)
+	x.set(capturedID, v)
 	v = filter.eval(x)
 	x.scope = old
 	return v

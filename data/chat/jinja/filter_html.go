@@ -17,7 +17,8 @@ var htmlFilters = []*builtin{
 // stripTags removes comments and tags, joins words by one space and decodes
 // character references.
 func (x *exec) stripTags(s string) string {
-	x.room(2 * len(s))
+	x.room(len(s))
+	x.made(itemBytes * len(s)) // each character may become a word
 	s = removeBetween(s, "<!--", "-->")
 	s = removeBetween(s, "<", ">")
 	return html.UnescapeString(strings.Join(strings.FieldsFunc(s, isSpace), " "))

@@ -50,16 +50,22 @@ func (x *exec) reversible(v Value) ([]Value, bool) {
 	return nil, false
 }
 
+// reversed turns the code points of s around.
+func (x *exec) reversed(s string) string {
+	n, _ := x.size(str(s))
+	return x.cutText(s, n-1, -1, -1)
+}
+
 func filterReverse(x *exec, v Value, _ []Value) Value {
 	if s, ok := textOf(v); ok {
-		return like(v, x.cutText(s, len([]rune(s))-1, -1, -1))
+		return like(v, x.reversed(s))
 	}
 	if _, ok := x.iter(v); !ok {
 		x.fail("FilterArgumentError: argument must be iterable")
 	}
 	items := x.items(v)
 	i := len(items)
-	return lazy("list_reverseiterator", func() (Value, bool) {
+	return x.lazy("list_reverseiterator", func() (Value, bool) {
 		if i == 0 {
 			return nil, false
 		}
@@ -73,6 +79,7 @@ func filterJoin(x *exec, v Value, a []Value) Value {
 	items := x.items(v)
 	if !isNone(a[1]) {
 		get := x.getter(a[1], nil)
+		x.container(len(items))
 		out := make([]Value, len(items))
 		for i, item := range items {
 			out[i] = get(item)
@@ -97,11 +104,11 @@ func filterJoin(x *exec, v Value, a []Value) Value {
 func filterItems(x *exec, v Value, _ []Value) Value {
 	switch v := v.(type) {
 	case *undefined:
-		return lazy("generator", func() (Value, bool) { return nil, false })
+		return x.lazy("generator", func() (Value, bool) { return nil, false })
 	case *dict:
-		return lazy("generator", x.counted(v.len(), (&view{v, viewItems}).at))
+		return x.lazy("generator", x.counted(v.len(), (&view{v, viewItems}).at))
 	}
-	return lazy("generator", func() (Value, bool) {
+	return x.lazy("generator", func() (Value, bool) {
 		x.fail("TypeError: Can only get item pairs from a mapping.")
 		return nil, false
 	})
@@ -112,10 +119,11 @@ func filterBatch(x *exec, v Value, a []Value) Value {
 	n := x.intArg(a[0], 0)
 	from := x.iterate(v)
 	var row []Value
-	return lazy("generator", func() (Value, bool) {
+	return x.lazy("generator", func() (Value, bool) {
 		for item, ok := from(); ok; item, ok = from() {
 			if len(row) == n {
 				full := row
+				x.made(headerBytes)
 				row = []Value{item}
 				return &list{full}, true
 			}
@@ -127,7 +135,7 @@ func filterBatch(x *exec, v Value, a []Value) Value {
 		last := row
 		row = nil
 		if !isNone(a[1]) && len(last) < n {
-			x.step(n - len(last))
+			x.container(n - len(last))
 			for len(last) < n {
 				last = append(last, a[1])
 			}
@@ -145,7 +153,7 @@ func filterSlice(x *exec, v Value, a []Value) Value {
 		x.fail("ZeroDivisionError: integer division or modulo by zero")
 	}
 	i, at := 0, 0
-	return lazy("generator", func() (Value, bool) {
+	return x.lazy("generator", func() (Value, bool) {
 		if i >= n {
 			return nil, false
 		}
@@ -154,7 +162,7 @@ func filterSlice(x *exec, v Value, a []Value) Value {
 		if longer {
 			size++
 		}
-		x.step(size + 1)
+		x.container(size + 1)
 		row := append([]Value(nil), items[at:at+size]...)
 		if !isNone(a[1]) && !longer {
 			row = append(row, a[1])

@@ -115,6 +115,7 @@ func (x *exec) parseInt(s string, base int) (Value, bool) {
 	if !ok || len(body) > maxDigits {
 		return nil, false
 	}
+	x.step(len(body))
 	body, ok = dropUnderscores(body)
 	if !ok {
 		return nil, false
@@ -199,6 +200,7 @@ func (x *exec) roundInt(v Value, digits int) Value {
 	if digits < -maxDigits {
 		return integer(0)
 	}
+	x.step(bigOf(v).BitLen() + 4*-digits)
 	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-digits)), nil)
 	q := roundRat(new(big.Rat).SetFrac(bigOf(v), scale))
 	return x.whole(q.Mul(q, scale))

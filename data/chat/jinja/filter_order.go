@@ -66,13 +66,14 @@ func filterSort(x *exec, v Value, a []Value) Value {
 		keys = append(keys, x.keyOf(a[2], a[1]))
 	}
 	items := x.items(v)
+	x.container(3 * len(items))
 	rows := make([]keyed, len(items))
 	for i, item := range items {
 		key := &list{make([]Value, len(keys))}
 		for k, get := range keys {
 			key.items[k] = get(item)
 		}
-		x.step(len(keys))
+		x.container(len(keys))
 		rows[i] = keyed{key, item}
 	}
 	return &list{plain(x.sorted(rows, x.flag(a[0])))}
@@ -98,6 +99,7 @@ func filterDictSort(x *exec, v Value, a []Value) Value {
 	if by != "key" && by != "value" {
 		x.fail(`FilterArgumentError: You can only sort by either "key" or "value"`)
 	}
+	x.container(4 * d.len())
 	rows := make([]keyed, d.len())
 	for i, key := range d.keys {
 		k := key
@@ -116,9 +118,10 @@ func filterUnique(x *exec, v Value, a []Value) Value {
 	get := x.keyOf(a[1], a[0])
 	from := x.iterate(v)
 	seen := map[hash]bool{}
-	return lazy("generator", func() (Value, bool) {
+	return x.lazy("generator", func() (Value, bool) {
 		for item, ok := from(); ok; item, ok = from() {
 			h := x.key(get(item))
+			x.made(entryBytes)
 			if !seen[h] {
 				seen[h] = true
 				return item, true
@@ -155,6 +158,7 @@ func filterGroupBy(x *exec, v Value, a []Value) Value {
 		return x.fold(get(v))
 	}
 	items := x.items(v)
+	x.container(4 * len(items))
 	rows := make([]keyed, len(items))
 	for i, item := range items {
 		rows[i] = keyed{key(item), item}

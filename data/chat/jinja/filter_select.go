@@ -25,11 +25,11 @@ var selectFilters = []*builtin{
 // first item is asked for, as in Jinja's generators.
 func (x *exec) perItem(v Value, prepare func() func(Value) (Value, bool)) Value {
 	if !x.truth(v) {
-		return lazy("generator", func() (Value, bool) { return nil, false })
+		return x.lazy("generator", func() (Value, bool) { return nil, false })
 	}
 	from := x.iterate(v)
 	var fn func(Value) (Value, bool)
-	return lazy("generator", func() (Value, bool) {
+	return x.lazy("generator", func() (Value, bool) {
 		if fn == nil {
 			fn = prepare()
 		}

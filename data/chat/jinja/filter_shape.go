@@ -24,7 +24,7 @@ func filterIndent(x *exec, v Value, a []Value) Value {
 		by = strings.Repeat(" ", n)
 	}
 	x.work(len(s))
-	lines := splitLines(s+"\n", false)
+	lines := x.lines(s+"\n", false)
 	x.repeat(len(lines), len(by))
 	x.room(len(s) + len(lines)*len(by))
 	var out strings.Builder
@@ -86,8 +86,9 @@ func filterWordwrap(x *exec, v Value, a []Value) Value {
 		sep = x.textArg(a[2], "wordwrap() wrapstring")
 	}
 	x.step(len(s))
+	x.made(2 * itemBytes * len(s)) // each character may become a chunk
 	var lines []string
-	for _, paragraph := range splitLines(s, false) {
+	for _, paragraph := range x.lines(s, false) {
 		lines = append(lines, strings.Join(w.wrap(paragraph), sep))
 	}
 	x.repeat(len(s), len(sep)+1)

@@ -46,7 +46,7 @@ var textFilters = []*builtin{
 	{name: "wordcount", fixed: func(x *exec, v Value, _ []Value) Value {
 		s := x.str(v)
 		x.work(len(s))
-		return integer(len(strings.FieldsFunc(s, func(r rune) bool { return !isWordRune(r) })))
+		return integer(countWords(s))
 	}},
 	{name: "default", params: []string{"default_value?", "boolean?"}, fixed: func(x *exec, v Value, a []Value) Value {
 		_, absent := v.(*undefined)
@@ -58,6 +58,18 @@ var textFilters = []*builtin{
 		}
 		return a[0]
 	}},
+}
+
+func countWords(s string) int {
+	n, inside := 0, false
+	for _, r := range s {
+		is := isWordRune(r)
+		if is && !inside {
+			n++
+		}
+		inside = is
+	}
+	return n
 }
 
 func filterReplace(x *exec, v Value, a []Value) Value {

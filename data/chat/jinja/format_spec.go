@@ -172,19 +172,7 @@ func (x *exec) finish(sign, whole, rest string, spec formatSpec) string {
 			size = 4
 		}
 		if spec.align == '=' && spec.fill == "0" {
-			// Zeros in front are grouped as well.
-			room := spec.width - len(sign) - len(rest)
-			x.repeat(max(room, 0), 1)
-			for len(whole)+(len(whole)-1)/size < room {
-				if (len(whole)+1)+len(whole)/size > room {
-					break
-				}
-				whole = "0" + whole
-				x.work(len(whole))
-			}
-			if len(whole)%size == 0 && len(whole)+(len(whole)-1)/size < room {
-				whole = "0" + whole
-			}
+			whole = x.zeros(whole, size, spec.width-len(sign)-len(rest))
 		}
 		whole = grouped(whole, size, spec.group)
 	}
@@ -194,8 +182,20 @@ func (x *exec) finish(sign, whole, rest string, spec formatSpec) string {
 	return x.pad(sign, whole+rest, spec)
 }
 
+// zeros puts so many zeros in front of digits that they fill the width once they
+// are grouped.
+func (x *exec) zeros(digits string, size, width int) string {
+	n := width * size / (size + 1)
+	for n+(n-1)/size < width {
+		n++
+	}
+	missing := max(n-len(digits), 0)
+	x.repeat(missing, 4) // grouping and padding copy it
+	return strings.Repeat("0", missing) + digits
+}
+
 func grouped(digits string, size int, by byte) string {
-	var out []byte
+	out := make([]byte, 0, len(digits)+len(digits)/size)
 	for i := range len(digits) {
 		if i > 0 && (len(digits)-i)%size == 0 {
 			out = append(out, by)

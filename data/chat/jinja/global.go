@@ -23,7 +23,7 @@ var globals = []*builtin{
 		return &joiner{separator: a[0]}
 	}},
 	{name: "raise_exception", params: []string{"message"}, fixed: func(x *exec, _ Value, a []Value) Value {
-		panic(&Error{Template: x.t.name, Line: x.line, Message: x.str(a[0]), Kind: ErrRaised})
+		panic(&Error{Template: x.t.name, Line: x.line, Message: clip(x.str(a[0])), Kind: ErrRaised})
 	}},
 	{name: "strftime_now", params: []string{"format"}, fixed: func(x *exec, _ Value, a []Value) Value {
 		format := x.textArg(a[0], "strftime_now() argument")
@@ -77,6 +77,7 @@ func makeDict(x *exec, _ Value, a arguments) Value {
 		x.fail("TypeError: dict expected at most 1 argument, got %d", len(a.pos))
 	}
 	d := &dict{}
+	x.made(headerBytes + entryBytes*len(a.names))
 	if len(a.pos) == 1 {
 		x.fill(d, a.pos[0])
 	}
@@ -90,6 +91,7 @@ func makeDict(x *exec, _ Value, a arguments) Value {
 func (x *exec) fill(d *dict, from Value) {
 	if from, ok := from.(*dict); ok {
 		x.step(from.len())
+		x.made(entryBytes * from.len())
 		for i, h := range from.hashes {
 			d.set(h, from.keys[i], from.values[i])
 		}
@@ -101,6 +103,7 @@ func (x *exec) fill(d *dict, from Value) {
 		if len(pair) != 2 {
 			x.fail("ValueError: dictionary update sequence element has length %d; 2 is required", len(pair))
 		}
+		x.made(entryBytes)
 		d.set(x.key(pair[0]), pair[0], pair[1])
 	}
 }

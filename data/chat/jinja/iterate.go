@@ -15,7 +15,10 @@ func (x *exec) iter(v Value) (n next, ok bool) {
 	case *dict:
 		return x.overItems(v.keys), true
 	case *view:
-		return x.counted(v.d.len(), v.at), true
+		return x.counted(v.d.len(), func(i int) Value {
+			x.made(headerBytes)
+			return v.at(i)
+		}), true
 	case *span:
 		return x.counted(v.n, v.at), true
 	case str:
@@ -80,20 +83,29 @@ func (x *exec) items(v Value) []Value {
 	case *dict:
 		return v.keys
 	}
-	return drain(x.iterate(v))
+	return x.drain(x.iterate(v))
 }
 
 // drain collects what is left.
-func drain(n next) []Value {
+func (x *exec) drain(n next) []Value {
 	var out []Value
 	for v, ok := n(); ok; v, ok = n() {
+		x.made(itemBytes)
 		out = append(out, v)
 	}
 	return out
 }
 
-// lazy makes a generator.
-func lazy(name string, n next) Value { return &iterator{name, n} }
+// lazy makes a generator. Generators over generators count as nesting.
+func (x *exec) lazy(name string, n next) Value {
+	x.made(headerBytes)
+	return &iterator{name, func() (Value, bool) {
+		x.nest()
+		v, ok := n()
+		x.unnest()
+		return v, ok
+	}}
+}
 
 // at returns item i of a dict's view.
 func (v *view) at(i int) Value {

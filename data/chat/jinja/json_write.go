@@ -50,6 +50,7 @@ type jsonWriter struct {
 
 func (w *jsonWriter) add(s string) {
 	w.x.work(len(s))
+	w.x.made(len(s))
 	if len(w.out)+len(s) > w.x.limits.OutputBytes {
 		w.x.room(len(w.out) + len(s))
 	}

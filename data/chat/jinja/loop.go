@@ -60,7 +60,7 @@ func (s *forStmt) over(x *exec, v Value, depth int) signal {
 		}
 		x.push(outer, s.vars)
 		if s.usesLoop {
-			x.scope.set(s.loopID, l)
+			x.set(s.loopID, l)
 		}
 		s.target.assign(x, item)
 		sig := x.run(s.body)
@@ -109,7 +109,7 @@ func (s *forStmt) repack(x *exec, t target, item Value) Value {
 		}
 		return &tuple{items: items}
 	case nameTarget:
-		return x.scope.lookup(t.id)
+		return x.lookup(t.id)
 	}
 	return item
 }
@@ -155,7 +155,7 @@ func (l *loop) len(x *exec) int {
 	if l.peek() != nil {
 		waiting = 1
 	}
-	rest := drain(l.next)
+	rest := x.drain(l.next)
 	l.next = x.overItems(rest)
 	l.length = l.index0 + 1 + waiting + len(rest)
 	return l.length

@@ -68,6 +68,7 @@ func (m *macro) invoke(x *exec, a arguments) {
 // bind sets the parameters in the current scope, in Jinja's order.
 func (m *macro) bind(x *exec, a arguments) {
 	def := m.def
+	x.step(len(def.params) * (1 + len(a.names)))
 	n := min(len(a.pos), len(def.params))
 	given := make([]Value, len(def.params))
 	copy(given, a.pos[:n])
@@ -81,7 +82,7 @@ func (m *macro) bind(x *exec, a arguments) {
 		if caller == nil {
 			caller = missing("No caller defined")
 		}
-		x.scope.set(def.callerID, caller)
+		x.set(def.callerID, caller)
 	}
 	m.rest(x, a, n)
 	first := len(def.params) - len(def.defaults)
@@ -93,7 +94,7 @@ func (m *macro) bind(x *exec, a arguments) {
 		default:
 			given[i] = missing("parameter '%s' was not provided", p.name)
 		}
-		x.scope.set(p.id, given[i])
+		x.set(p.id, given[i])
 	}
 }
 
@@ -101,7 +102,8 @@ func (m *macro) bind(x *exec, a arguments) {
 func (m *macro) rest(x *exec, a arguments, n int) {
 	def := m.def
 	if def.kwargs {
-		x.scope.set(def.kwargsID, a.dict())
+		x.made(headerBytes + entryBytes*len(a.names))
+		x.set(def.kwargsID, a.dict())
 	} else if len(a.names) > 0 {
 		for _, name := range a.names {
 			if name == "caller" {
@@ -111,7 +113,7 @@ func (m *macro) rest(x *exec, a arguments, n int) {
 		x.fail("TypeError: macro '%s' takes no keyword argument '%s'", def.name, a.names[0])
 	}
 	if def.varargs {
-		x.scope.set(def.varargsID, &tuple{items: a.pos[n:]})
+		x.set(def.varargsID, &tuple{items: a.pos[n:]})
 	} else if len(a.pos) > n {
 		x.fail("TypeError: macro '%s' takes not more than %d argument(s)", def.name, len(def.params))
 	}

@@ -18,6 +18,7 @@ var dictMethods = []*builtin{
 	{name: "fromkeys", params: []string{"iterable", "value?"}, positional: true, fixed: func(x *exec, _ Value, a []Value) Value {
 		d := &dict{}
 		for _, key := range x.items(a[0]) {
+			x.made(entryBytes)
 			d.set(x.key(key), key, orElse(a[1], none{}))
 		}
 		return d

@@ -11,19 +11,25 @@ var splitMethods = []*builtin{
 	withNames(onText("split", []string{"sep?", "maxsplit?"}, func(x *exec, s string, a []Value) Value {
 		n := x.intArg(a[1], -1)
 		if isNone(a[0]) {
-			return x.texts(fieldsN(s, n))
+			x.container(countRunes(s, isSpace))
+			return texts(fieldsN(s, n))
 		}
-		return x.texts(splitOn(s, x.separator(a[0]), n))
+		sep := x.separator(a[0])
+		x.container(strings.Count(s, sep))
+		return texts(splitOn(s, sep, n))
 	})),
 	withNames(onText("rsplit", []string{"sep?", "maxsplit?"}, func(x *exec, s string, a []Value) Value {
 		n := x.intArg(a[1], -1)
 		if isNone(a[0]) {
-			return x.texts(lastFieldsN(s, n))
+			x.container(countRunes(s, isSpace))
+			return texts(lastFieldsN(s, n))
 		}
-		return x.texts(splitLast(s, x.separator(a[0]), n))
+		sep := x.separator(a[0])
+		x.container(strings.Count(s, sep))
+		return texts(splitLast(s, sep, n))
 	})),
 	withNames(onText("splitlines", []string{"keepends?"}, func(x *exec, s string, a []Value) Value {
-		return x.texts(splitLines(s, x.flag(a[0])))
+		return texts(x.lines(s, x.flag(a[0])))
 	})),
 	onText("partition", []string{"sep"}, func(x *exec, s string, a []Value) Value {
 		sep := x.separator(a[0])
@@ -59,9 +65,24 @@ func (x *exec) separator(v Value) string {
 	return sep
 }
 
-// texts makes a list of strings.
-func (x *exec) texts(parts []string) Value {
-	x.step(len(parts))
+// lines is splitLines, paid for.
+func (x *exec) lines(s string, keep bool) []string {
+	x.container(countRunes(s, isLineEnd))
+	return splitLines(s, keep)
+}
+
+func countRunes(s string, in func(rune) bool) int {
+	n := 0
+	for _, r := range s {
+		if in(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// texts makes a list of strings, which the caller has paid for.
+func texts(parts []string) Value {
 	items := make([]Value, len(parts))
 	for i, p := range parts {
 		items[i] = str(p)

@@ -106,18 +106,20 @@ func (x *exec) intArithmetic(op string, a, b Value) Value {
 		}
 	}
 	p, q := bigOf(a), bigOf(b)
-	x.step((p.BitLen() + q.BitLen()) / 64)
+	x.step(words(p) + words(q))
 	switch op {
 	case "+":
 		return x.whole(new(big.Int).Add(p, q))
 	case "-":
 		return x.whole(new(big.Int).Sub(p, q))
 	case "*":
+		x.step(words(p) * words(q) / 16)
 		return x.whole(new(big.Int).Mul(p, q))
 	case "//", "%":
 		if q.Sign() == 0 {
 			x.fail("ZeroDivisionError: integer division or modulo by zero")
 		}
+		x.step(words(p) * words(q) / 16)
 		quotient, rest := floorDivide(p, q)
 		if op == "//" {
 			return x.whole(quotient)
@@ -126,6 +128,9 @@ func (x *exec) intArithmetic(op string, a, b Value) Value {
 	}
 	return x.power(p, q)
 }
+
+// words is the length of an int in machine words.
+func words(n *big.Int) int { return n.BitLen()/64 + 1 }
 
 // floorDivide rounds towards minus infinity; the rest has the divisor's sign.
 func floorDivide(p, q *big.Int) (quotient, rest *big.Int) {
@@ -158,7 +163,7 @@ func (x *exec) power(p, q *big.Int) Value {
 		}
 		return integer(1)
 	}
-	x.step(p.BitLen() * int(q.Int64()) / 64)
+	x.step(p.BitLen() * int(q.Int64()) / 16)
 	return x.whole(new(big.Int).Exp(p, q, nil))
 }
 
@@ -174,6 +179,7 @@ func (x *exec) divideInts(p, q *big.Int) Value {
 	if p.Sign() == 0 {
 		return float(math.Copysign(0, float64(q.Sign())))
 	}
+	x.step(p.BitLen() + q.BitLen())
 	f, _ := new(big.Rat).SetFrac(p, q).Float64()
 	if math.IsInf(f, 0) {
 		x.fail("OverflowError: integer division result too large for a float")

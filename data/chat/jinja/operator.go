@@ -71,7 +71,7 @@ func (x *exec) addText(a, b Value, s, t string) Value {
 }
 
 func (x *exec) joined(a, b []Value) []Value {
-	x.step(len(a) + len(b))
+	x.container(len(a) + len(b))
 	return append(append(make([]Value, 0, len(a)+len(b)), a...), b...)
 }
 
@@ -110,7 +110,7 @@ func (x *exec) repeated(items []Value, n int) []Value {
 	if n > x.steps/len(items) {
 		x.step(x.steps + 1)
 	}
-	x.step(n * len(items))
+	x.container(n * len(items))
 	out := make([]Value, 0, n*len(items))
 	for range n {
 		out = append(out, items...)
@@ -144,7 +144,7 @@ func (x *exec) join(separator string, values []Value) string {
 		}
 	}
 	x.room(size)
-	x.step(len(values))
+	x.container(len(values))
 	return strings.Join(parts, separator)
 }
 

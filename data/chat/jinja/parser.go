@@ -121,6 +121,19 @@ func (p *parser) enter() {
 	}
 }
 
+// maxArguments bounds the arguments of a call and the parameters of a macro, which
+// are matched by name one with another.
+const maxArguments = 1000
+
+func (p *parser) few(n int) {
+	if n >= maxArguments {
+		panic(&Error{
+			Template: p.lex.name, Line: p.cur.line, Kind: ErrLimit,
+			Message: fmt.Sprintf("more than %d arguments", maxArguments),
+		})
+	}
+}
+
 func (p *parser) leave() { p.depth-- }
 
 // symbol returns the number of a variable's name.

@@ -254,6 +254,7 @@ func (p *parser) arguments() callSpec {
 			ensure(s.dynKw == nil)
 			s.names = append(s.names, p.next().text)
 			p.next()
+			p.few(len(s.kw))
 			s.kw = append(s.kw, p.expression())
 		default:
 			ensure(s.dynPos == nil && s.dynKw == nil && s.kw == nil)

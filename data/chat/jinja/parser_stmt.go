@@ -215,6 +215,7 @@ func (p *parser) signature(m *macroDef) {
 			p.fail("duplicate argument '%s' in function definition", n.name)
 		}
 		n.note(p, eventParam)
+		p.few(len(m.params))
 		if p.skipOp("=") {
 			loads = append(loads, p.collect(func() { m.defaults = append(m.defaults, p.expression()) })...)
 		} else if len(m.defaults) > 0 {

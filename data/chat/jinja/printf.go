@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // percent is Python's s % args. self tells whether s is Markup, which escapes what
@@ -247,7 +248,7 @@ func toASCII(s string) string {
 }
 
 func (f *printer) char(v Value) string {
-	if s, ok := textOf(v); ok && len([]rune(s)) == 1 {
+	if s, ok := textOf(v); ok && utf8.RuneCountInString(s) == 1 {
 		return s
 	}
 	if !isInt(v) {

@@ -42,13 +42,6 @@ func renderPython(t testing.TB, source string) (string, error) {
 	return out.Text, err
 }
 
-func pythonCases() string {
-	if p := os.Getenv("PYCASES"); p != "" {
-		return p
-	}
-	return filepath.Join("testdata", "python.json")
-}
-
 // TestPython holds small templates against the texts that Jinja2 made of them
 // (testdata/python.py). Where Python raises, this package returns an error.
 func TestPython(t *testing.T) {
@@ -57,7 +50,7 @@ func TestPython(t *testing.T) {
 		OK     *string `json:"ok"`
 		Err    string  `json:"err"`
 	}
-	raw, err := os.ReadFile(pythonCases())
+	raw, err := os.ReadFile(filepath.Join("testdata", "python.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(raw, &cases))
 	for _, c := range cases {

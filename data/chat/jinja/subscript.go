@@ -19,6 +19,7 @@ func (e *attrExpr) eval(x *exec) Value {
 
 // getAttribute is Jinja's dot: the attribute, else the item, else undefined.
 func (x *exec) getAttribute(obj Value, name string) Value {
+	x.step(len(name) / bytesPerStep)
 	if v := x.attribute(obj, name); v != nil {
 		return v
 	}
@@ -239,8 +240,10 @@ func (x *exec) cut(items []Value, start, stop, by int) []Value {
 		return items[start:stop:stop]
 	}
 	var out []Value
+	x.made(headerBytes)
 	for i := start; by > 0 && i < stop || by < 0 && i > stop; i += by {
 		x.step(1)
+		x.made(itemBytes)
 		out = append(out, items[i])
 	}
 	return out
@@ -257,6 +260,7 @@ func (x *exec) cutText(s string, start, stop, by int) string {
 		return s[from : from+byteOffset(s[from:], stop-start)]
 	}
 	x.step(len(s))
+	x.made(6 * len(s))
 	runes := []rune(s)
 	var out []rune
 	for i := start; by > 0 && i < stop || by < 0 && i > stop; i += by {

@@ -12,7 +12,7 @@ type nameTarget struct {
 	name string
 }
 
-func (t nameTarget) assign(x *exec, v Value) { x.scope.set(t.id, v) }
+func (t nameTarget) assign(x *exec, v Value) { x.set(t.id, v) }
 
 func (t nameTarget) note(p *parser, kind eventKind) { p.note(kind, t.id) }
 
@@ -48,7 +48,7 @@ type attrTarget struct {
 func (t attrTarget) note(p *parser, _ eventKind) { p.note(eventLoad, t.name.id) }
 
 func (t attrTarget) assign(x *exec, v Value) {
-	ns, ok := x.scope.lookup(t.name.id).(*namespace)
+	ns, ok := x.lookup(t.name.id).(*namespace)
 	if !ok {
 		x.line = t.line
 		x.fail("TemplateRuntimeError: cannot assign attribute on non-namespace object")

@@ -76,7 +76,7 @@ func (t *Template) Marked() bool { return t.marked }
 // Render evaluates the template with the given variables.
 func (t *Template) Render(vars map[string]Value) (out Output, err error) {
 	x := &exec{
-		t: t, env: t.env, limits: t.opts.Limits, steps: t.opts.Limits.Steps, line: 1,
+		t: t, env: t.env, limits: t.opts.Limits, steps: t.opts.Limits.Steps, bytes: t.opts.Limits.Bytes, line: 1,
 		scope: &scope{values: make([]Value, len(t.names))},
 	}
 	for id, name := range t.names {

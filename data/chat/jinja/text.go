@@ -44,6 +44,7 @@ type reprWriter struct {
 
 func (w *reprWriter) add(s string) {
 	w.x.work(len(s))
+	w.x.made(len(s))
 	if w.out.Len()+len(s) > w.x.limits.OutputBytes {
 		w.x.limit("a text of more than %d bytes", w.x.limits.OutputBytes)
 	}
@@ -61,12 +62,15 @@ func (w *reprWriter) write(v Value) {
 	case integer:
 		w.add(strconv.FormatInt(int64(v), 10))
 	case bigint:
+		w.x.step(v.n.BitLen())
 		w.add(v.n.String())
 	case float:
 		w.add(floatText(float64(v)))
 	case str:
+		w.x.work(4 * len(v))
 		w.add(quote(string(v)))
 	case markup:
+		w.x.work(4 * len(v))
 		w.add("Markup(" + quote(string(v)) + ")")
 	case *list:
 		w.sequence("[", v.items, "]")

@@ -98,31 +98,25 @@ func run(s string, in func(rune) bool) int {
 	return len(s) - len(strings.TrimLeftFunc(s, in))
 }
 
-// hyphenParts cuts a word where textwrap lets it break.
+// hyphenParts cuts a word where textwrap lets it break: behind a hyphen with two
+// letters (or letter, hyphen, letter) before it and the same behind it, and around
+// longer dashes between words.
 func hyphenParts(word string) []string {
 	var out []string
-	start := 0
 	runes := []rune(word)
-	offset := 0
-	letter := func(i int) bool { return i >= 0 && i < len(runes) && unicode.IsLetter(runes[i]) }
-	sign := func(i int) bool {
-		return i >= 0 && i < len(runes) && (isWordRune(runes[i]) || strings.ContainsRune(`!"'&.,?`, runes[i]))
-	}
+	start, offset := 0, 0
 	for i := 0; i < len(runes); {
 		if runes[i] != '-' {
 			offset += utf8.RuneLen(runes[i])
 			i++
 			continue
 		}
-		n := 1
-		for i+n < len(runes) && runes[i+n] == '-' {
-			n++
-		}
-		if n == 1 && letter(i-1) && letter(i-2) && letter(i+1) && letter(i+2) || n == 1 && letter(i-1) && i >= 2 && runes[i-2] == '-' && letter(i+1) && letter(i+2) {
+		n := run(word[offset:], func(r rune) bool { return r == '-' })
+		switch {
+		case n == 1 && breaks(runes, i):
 			out = append(out, word[start:offset+1])
 			start = offset + 1
-		}
-		if n > 1 && sign(i-1) && i+n < len(runes) && isWordRune(runes[i+n]) {
+		case n > 1 && i > 0 && wordOrSign(runes[i-1]) && i+n < len(runes) && isWordRune(runes[i+n]):
 			out = append(out, word[start:offset], word[offset:offset+n])
 			start = offset + n
 		}
@@ -134,3 +128,13 @@ func hyphenParts(word string) []string {
 	}
 	return out
 }
+
+// breaks reports whether a line may end behind the hyphen at i.
+func breaks(s []rune, i int) bool {
+	letter := func(i int) bool { return i >= 0 && i < len(s) && isWordRune(s[i]) && !unicode.IsDigit(s[i]) }
+	hyphen := func(i int) bool { return i >= 0 && i < len(s) && s[i] == '-' }
+	before := letter(i-1) && (letter(i-2) || hyphen(i-2) && letter(i-3))
+	return before && letter(i+1) && (letter(i+2) || hyphen(i+2) && letter(i+3))
+}
+
+func wordOrSign(r rune) bool { return isWordRune(r) || strings.ContainsRune(`!"'&.,?`, r) }

@@ -17,8 +17,8 @@ type PreNorm struct {
 
 // Forward adds the layer to the graph.
 func (b *PreNorm) Forward(in *nn.Inputs, x *tensor.Node, layer int) *tensor.Node {
-	x = tensor.Add(x, b.Attn.Forward(in, b.AttnNorm.Forward(x), layer))
-	return tensor.Add(x, b.MLP.Forward(in, b.MLPNorm.Forward(x)))
+	x = tensor.Add(x, b.Attn.Forward(in, b.AttnNorm.Forward(in, x), layer))
+	return tensor.Add(x, b.MLP.Forward(in, b.MLPNorm.Forward(in, x)))
 }
 
 // Biases says which projections of an attention block have a bias.

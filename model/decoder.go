@@ -23,6 +23,7 @@ type Decoder struct {
 	head    *nn.Linear
 	params  []*tensor.Param
 	linears []*nn.Linear
+	norms   []*nn.RMSNorm
 }
 
 var _ Model = (*Decoder)(nil)
@@ -42,7 +43,7 @@ func NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error) {
 	if err := l.finish(); err != nil {
 		return nil, err
 	}
-	d.params, d.linears = l.params, l.linears
+	d.params, d.linears, d.norms = l.params, l.linears, l.norms
 	return d, nil
 }
 
@@ -80,6 +81,17 @@ func (d *Decoder) Linears() iter.Seq2[string, *nn.Linear] {
 	}
 }
 
+// Norms lists the norms by module path, in loading order.
+func (d *Decoder) Norms() iter.Seq2[string, *nn.RMSNorm] {
+	return func(yield func(string, *nn.RMSNorm) bool) {
+		for _, n := range d.norms {
+			if !yield(n.Path, n) {
+				return
+			}
+		}
+	}
+}
+
 // Hidden builds the forward pass up to the final norm.
 func (d *Decoder) Hidden(g *tensor.Graph, in *Inputs) *tensor.Node {
 	x := d.embed.Forward(in, in.Tokens)
@@ -92,5 +104,5 @@ func (d *Decoder) Hidden(g *tensor.Graph, in *Inputs) *tensor.Node {
 			in.OnLayer(x)
 		}
 	}
-	return d.norm.Forward(x)
+	return d.norm.Forward(in, x)
 }

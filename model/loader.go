@@ -56,6 +56,7 @@ type Loader struct {
 	used    map[string]bool
 	params  []*tensor.Param
 	linears []*nn.Linear
+	norms   []*nn.RMSNorm
 	errs    []error
 }
 
@@ -87,7 +88,9 @@ func (l *Loader) Vector(name string, n int) *tensor.Param {
 
 // RMSNorm loads the norm at a module path, with the configuration's ε and offset.
 func (l *Loader) RMSNorm(path string, n int) *nn.RMSNorm {
-	return &nn.RMSNorm{Weight: l.Vector(path+".weight", n), Eps: l.config.RMSNormEps, Offset: l.config.NormOffset}
+	norm := &nn.RMSNorm{Path: path, Weight: l.Vector(path+".weight", n), Eps: l.config.RMSNormEps, Offset: l.config.NormOffset}
+	l.norms = append(l.norms, norm)
+	return norm
 }
 
 // Linear loads the linear layer at a module path. The bias is required when the

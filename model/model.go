@@ -21,6 +21,8 @@ type Model interface {
 	// Linears lists the linear layers that adapters are attached to by default,
 	// by module path, in a stable order. The output head is not among them.
 	Linears() iter.Seq2[string, *nn.Linear]
+	// Norms lists the norms by module path, in a stable order.
+	Norms() iter.Seq2[string, *nn.RMSNorm]
 	// Embedding is the input layer.
 	Embedding() *nn.Embedding
 	// Output is the output head as a layer; its weight is Head. Use it, or

@@ -61,8 +61,8 @@ type block struct {
 
 // Forward adds the layer to the graph.
 func (b *block) Forward(in *nn.Inputs, x *tensor.Node, layer int) *tensor.Node {
-	x = tensor.Add(x, b.postAttn.Forward(b.attn.Forward(in, b.preAttn.Forward(x), layer)))
-	return tensor.Add(x, b.postMLP.Forward(b.mlp.Forward(in, b.preMLP.Forward(x))))
+	x = tensor.Add(x, b.postAttn.Forward(in, b.attn.Forward(in, b.preAttn.Forward(in, x), layer)))
+	return tensor.Add(x, b.postMLP.Forward(in, b.mlp.Forward(in, b.preMLP.Forward(in, x))))
 }
 
 // New builds a Gemma 3 text model from its configuration and weights.

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/posttrain/posttrain/model"
-	"github.com/posttrain/posttrain/model/nn"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -16,7 +17,8 @@ var ErrNoTarget = errors.New("lora: no layer matches the targets")
 // ErrDetached says that an adapter was removed from its model or merged into it.
 var ErrDetached = errors.New("lora: the adapter is not attached to its model any more")
 
-// Adapter is a set of low-rank updates of the layers of one model.
+// Adapter is a set of low-rank updates, and of parameters that replace others, of
+// the layers of one model.
 type Adapter struct {
 	name    string
 	config  Config
@@ -25,9 +27,10 @@ type Adapter struct {
 }
 
 // Attach adds a fresh adapter to m under a name that is not in use. A is drawn
-// from U(−1/√in, 1/√in) and B is zero, so that the model computes what it did
-// before. Values depend on the seed and the layer's path only. All parameters of
-// the adapter are trainable. A target that names no layer is an error.
+// from U(−1/√in, 1/√in) and B is zero, and modules to save and biases are copies
+// of the model's, so that the model computes what it did before. Values depend on
+// the seed and the layer's path only. All parameters of the adapter are trainable.
+// A target or module to save that names no layer is an error.
 //
 // Attaching and removing change the model's layers: no graph may be built from
 // the model at the same time. Graphs that exist already are not affected.
@@ -40,17 +43,17 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range c.Targets {
-		if t != AllLinear && !anyNamed(layers(m), t) {
-			return nil, fmt.Errorf("%w: %q", ErrNoTarget, t)
-		}
+	if err := c.checkNames(layers(m)); err != nil {
+		return nil, err
 	}
 	a := &Adapter{name: name, config: c, model: m, modules: modules}
 	for _, mod := range modules {
 		if err := mod.allocate(name, c.Dropout); err != nil {
 			return nil, err
 		}
-		mod.initialise(c)
+		if err := mod.initialise(c); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.SetTrainable(true); err != nil {
 		return nil, err
@@ -59,14 +62,20 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 	return a, nil
 }
 
-// anyNamed says whether one of the layers goes by a name.
-func anyNamed(list []*module, name string) bool {
-	for _, mod := range list {
-		if named([]string{name}, mod.path) {
-			return true
+// checkNames reports targets and modules to save that name none of the layers.
+func (c Config) checkNames(list []layer) error {
+	var errs []error
+	for _, t := range c.Targets {
+		if t != AllLinear && !slices.ContainsFunc(list, func(l layer) bool { return l.kind != norm && named([]string{t}, l.path) }) {
+			errs = append(errs, fmt.Errorf("%w: %q", ErrNoTarget, t))
 		}
 	}
-	return false
+	for _, s := range c.ModulesToSave {
+		if !slices.ContainsFunc(list, func(l layer) bool { return strings.HasSuffix(l.path, s) }) {
+			errs = append(errs, fmt.Errorf("%w: module to save %q, want a linear layer, a norm, the embedding or the head", ErrNoTarget, s))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Clone attaches a frozen copy of a to the same model under another name, such as
@@ -84,35 +93,27 @@ func (a *Adapter) Clone(name string) (*Adapter, error) {
 		if err := mod.allocate(name, a.config.Dropout); err != nil {
 			return nil, err
 		}
-		copyValues(mod.low.A, from.low.A)
-		copyValues(mod.low.B, from.low.B)
+		source := from.parts()
+		for i, p := range mod.parts() {
+			copyValues(*p.param, *source[i].param)
+		}
 		c.modules = append(c.modules, &mod)
 	}
 	c.attach()
 	return c, nil
 }
 
-// copyValues copies between parameters of one shape and type.
-func copyValues(to, from *tensor.Param) {
-	copy(to.Data(), from.Data())
-	copy(to.Data64(), from.Data64())
-	to.Changed()
-}
-
 // attach makes the layers know the adapter.
 func (a *Adapter) attach() {
 	for _, m := range a.modules {
-		if *m.adapters == nil {
-			*m.adapters = map[string]*nn.LowRank{}
-		}
-		(*m.adapters)[a.name] = m.low
+		m.attach(a.name)
 	}
 }
 
 // attached is nil while the adapter is one of its model's.
 func (a *Adapter) attached() error {
 	for _, m := range a.modules {
-		if (*m.adapters)[a.name] != m.low {
+		if !m.attached(a.name) {
 			return fmt.Errorf("%w: %q", ErrDetached, a.name)
 		}
 	}
@@ -126,7 +127,7 @@ func (a *Adapter) Remove() {
 		return
 	}
 	for _, m := range a.modules {
-		delete(*m.adapters, a.name)
+		m.remove(a.name)
 	}
 }
 
@@ -136,14 +137,16 @@ func (a *Adapter) Name() string { return a.name }
 // Config is the adapter's configuration with its defaults filled in.
 func (a *Adapter) Config() Config { return a.config }
 
-// Params lists the adapter's parameters: A and B of each adapted layer, in the
-// order of the forward pass. A of an embedding is (vocabulary, r), the transpose
-// of what a file has.
+// Params lists the adapter's parameters layer by layer, in a stable order: A, B
+// and B's bias of an update, then a weight and a bias that replace the layer's. A
+// of an embedding is (vocabulary, r), the transpose of what a file has.
 func (a *Adapter) Params() iter.Seq2[string, *tensor.Param] {
 	return func(yield func(string, *tensor.Param) bool) {
 		for _, m := range a.modules {
-			if !yield(m.low.A.Name(), m.low.A) || !yield(m.low.B.Name(), m.low.B) {
-				return
+			for _, p := range m.parts() {
+				if !yield((*p.param).Name(), *p.param) {
+					return
+				}
 			}
 		}
 	}
@@ -159,11 +162,12 @@ func (a *Adapter) SetTrainable(on bool) error {
 	return errors.Join(errs...)
 }
 
-// Zero says whether the adapter changes nothing because A or B is zero in every
-// layer, as it is when freshly attached.
+// Zero says whether the adapter changes nothing, as it is when freshly attached:
+// in every layer A or B is zero and B's bias is, and what replaces parameters is
+// equal to them.
 func (a *Adapter) Zero() bool {
 	for _, m := range a.modules {
-		if !isZero(m.low.A) && !isZero(m.low.B) {
+		if !m.zero() {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // ErrConfig is wrapped by errors about an adapter's configuration.
@@ -33,6 +34,21 @@ type Config struct {
 	// most one of them may be set.
 	Exclude        []string
 	ExcludePattern string
+	// Layers, if set, narrows Targets to the layers of these numbers: the first
+	// in the path, as in model.layers.7.mlp. LayersPattern are regular expressions
+	// for the name before the number; nil allows every name. A target that is a
+	// whole path counts whatever its number.
+	Layers        []int
+	LayersPattern []string
+	// ModulesToSave are ends of paths. Linear layers, norms, the embedding and the
+	// output head that end so are not adapted: the adapter has a whole copy of
+	// their parameters instead, which is trained and replaces the model's.
+	ModulesToSave []string
+	// Biases says of which layers the adapter has biases of its own.
+	Biases Biases
+	// BiasOnB adds a bias to each update, scale·(B·A·x + bias), which starts as
+	// zero. It is not for the embedding and the head.
+	BiasOnB bool
 	// RankStabilised scales by α/√r instead of α/r.
 	RankStabilised bool
 	// RankPattern and AlphaPattern override rank and α of the layers whose path
@@ -89,6 +105,23 @@ func (c Config) Validate() error {
 	}
 	if c.Exclude != nil && c.ExcludePattern != "" {
 		bad("both excluded names and a pattern of them are given, want one")
+	}
+	for _, l := range c.Layers {
+		if l < 0 {
+			bad("a layer is %d, want 0 or more", l)
+		}
+	}
+	if len(c.Layers) > 0 && c.TargetPattern != "" {
+		bad("both layers and a target pattern are given, want one")
+	}
+	if len(c.LayersPattern) > 0 && len(c.Layers) == 0 {
+		bad("a layers pattern is given without layers")
+	}
+	if slices.Contains(c.ModulesToSave, "") {
+		bad("a module to save has no name")
+	}
+	if err := c.Biases.check(); err != nil {
+		bad("biases are %q: %w", string(c.Biases), err)
 	}
 	for _, p := range c.RankPattern {
 		if p.Value < 1 || p.Value > maxRank {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestTargets(t *testing.T) {
-	const q, up, embed, head = "model.layers.11.self_attn.q_proj", "model.layers.1.mlp.up_proj", "model.embed_tokens", "lm_head"
+	const q, up, embed, output = "model.layers.11.self_attn.q_proj", "model.layers.1.mlp.up_proj", "model.embed_tokens", "lm_head"
 	for _, c := range []struct {
 		why    string
 		config Config
@@ -21,18 +21,23 @@ func TestTargets(t *testing.T) {
 		{"whole path", Config{Targets: []string{q}}, []string{q}},
 		{"part of a name is not the name", Config{Targets: []string{"proj", "layers", "_proj", "1.self_attn.q_proj"}}, nil},
 		{"longer suffix", Config{Targets: []string{"11.self_attn.q_proj"}}, []string{q}},
-		{"embedding and head by name", Config{Targets: []string{AllLinear, "embed_tokens", "lm_head"}}, []string{embed, q, up, head}},
+		{"embedding and head by name", Config{Targets: []string{AllLinear, "embed_tokens", "lm_head"}}, []string{embed, q, up, output}},
 		{"pattern matches the whole path", Config{TargetPattern: `.*\.q_proj`}, []string{q}},
 		{"pattern of a part", Config{TargetPattern: `q_proj|.*up`}, nil},
-		{"alternatives are one", Config{TargetPattern: `model|lm_head|.*up_proj`}, []string{up, head}},
+		{"alternatives are one", Config{TargetPattern: `model|lm_head|.*up_proj`}, []string{up, output}},
 		{"exclude", Config{Exclude: []string{"mlp.up_proj"}}, []string{q}},
+		{"layers", Config{Targets: []string{AllLinear, "embed_tokens"}, Layers: []int{2, 11}}, []string{q}},
+		{"layers after a name", Config{Layers: []int{1, 11}, LayersPattern: []string{"h", "lay.*"}}, []string{q, up}},
+		{"layers after another name", Config{Layers: []int{1, 11}, LayersPattern: []string{"ayers"}}, nil},
+		{"a whole path counts whatever its number", Config{Targets: []string{q, "up_proj", output}, Layers: []int{0}}, []string{q, output}},
+		{"modules to save are not adapted", Config{Targets: []string{"q_proj", "up_proj", "embed_tokens"}, ModulesToSave: []string{"up_proj", "tokens"}}, []string{q}},
 		{"exclude by pattern", Config{Targets: []string{"q_proj", "up_proj"}, ExcludePattern: `.*layers\.1\..*`}, []string{q}},
 	} {
 		m, err := newMatcher(c.config.withDefaults())
 		require.NoError(t, err)
 		var got []string
-		for _, path := range []string{embed, q, up, head} {
-			if m.adapts(path, path == q || path == up) {
+		for _, path := range []string{embed, q, up, output} {
+			if m.adapts(path, map[string]kind{embed: embedding, output: head}[path]) {
 				got = append(got, path)
 			}
 		}
@@ -94,31 +99,37 @@ func TestValidateReportsAllFaults(t *testing.T) {
 
 func TestParsePEFTRefusesByName(t *testing.T) {
 	for field, want := range map[string]string{
-		`"peft_type":"IA3"`:                           `peft_type: got "IA3", which is not supported, want "LORA"`,
-		`"bias":"lora_only"`:                          `bias: got "lora_only"`,
-		`"use_dora":true`:                             `use_dora: got true, which is not supported, want null or false`,
-		`"lora_bias":true`:                            "lora_bias",
-		`"fan_in_fan_out":true`:                       "fan_in_fan_out",
-		`"modules_to_save":["lm_head"]`:               `modules_to_save: got ["lm_head"]`,
-		`"layers_to_transform":[1]`:                   "layers_to_transform",
-		`"layer_replication":[[0,2]]`:                 "layer_replication",
-		`"trainable_token_indices":[ 1 ]`:             "trainable_token_indices: got [1]",
-		`"target_parameters":["w"]`:                   "target_parameters",
-		`"init_lora_weights":"pissa_niter_4"`:         "init_lora_weights",
-		`"alora_invocation_tokens":[4]`:               "alora_invocation_tokens",
-		`"something_of_2031":{"on":true}`:             "something_of_2031",
-		`"r":0`:                                       "r is 0, want 1 to 65536",
-		`"r":-4`:                                      "rank is -4",
-		`"r":"many"`:                                  `r: got "many"`,
-		`"lora_alpha":0`:                              "lora_alpha is 0",
-		`"lora_dropout":1.5`:                          "dropout is 1.5",
-		`"rank_pattern":{"q_proj":0}`:                 `rank pattern "q_proj" is 0`,
-		`"rank_pattern":{"q_proj":1,"q_proj":2}`:      `rank_pattern: got {"q_proj":1,"q_proj":2}: key "q_proj" comes twice`,
-		`"target_modules":[]`:                         "target_modules is empty",
-		`"target_modules":null`:                       "target_modules is empty",
-		`"target_modules":7`:                          "target_modules: got 7: want names or a pattern",
-		`"target_modules":"(?!x)q"`:                   "target pattern: error parsing regexp",
-		`"exclude_modules":["a"],"exclude_modules":3`: "exclude_modules: got 3",
+		`"peft_type":"IA3"`:            `peft_type: got "IA3", which is not supported, want "LORA"`,
+		`"bias":"some"`:                `bias: got "some": want "lora_only", "all" or none`,
+		`"bias":7`:                     "bias: got 7",
+		`"use_dora":true`:              `use_dora: got true, which is not supported, want null or false`,
+		`"lora_bias":"x"`:              `lora_bias: got "x"`,
+		`"fan_in_fan_out":true`:        "fan_in_fan_out",
+		`"modules_to_save":[""]`:       "a module to save has no name",
+		`"modules_to_save":{}`:         "modules_to_save: got {}: want one of type string or a list",
+		`"layers_to_transform":[1,-2]`: "a layer is -2, want 0 or more",
+		`"layers_to_transform":"1"`:    `layers_to_transform: got "1": want one of type int or a list`,
+		`"layers_pattern":"h"`:         "a layers pattern is given without layers",
+		`"layers_to_transform":1,"layers_pattern":["h","("]`: `layers pattern "(": error parsing regexp`,
+		`"layers_to_transform":0,"target_modules":"a"`:       "both layers and a target pattern are given",
+		`"layer_replication":[[0,2]]`:                        "layer_replication",
+		`"trainable_token_indices":[ 1 ]`:                    "trainable_token_indices: got [1]",
+		`"target_parameters":["w"]`:                          "target_parameters",
+		`"init_lora_weights":"pissa_niter_4"`:                "init_lora_weights",
+		`"alora_invocation_tokens":[4]`:                      "alora_invocation_tokens",
+		`"something_of_2031":{"on":true}`:                    "something_of_2031",
+		`"r":0`:                                              "r is 0, want 1 to 65536",
+		`"r":-4`:                                             "rank is -4",
+		`"r":"many"`:                                         `r: got "many"`,
+		`"lora_alpha":0`:                                     "lora_alpha is 0",
+		`"lora_dropout":1.5`:                                 "dropout is 1.5",
+		`"rank_pattern":{"q_proj":0}`:                        `rank pattern "q_proj" is 0`,
+		`"rank_pattern":{"q_proj":1,"q_proj":2}`:             `rank_pattern: got {"q_proj":1,"q_proj":2}: key "q_proj" comes twice`,
+		`"target_modules":[]`:                                "target_modules is empty",
+		`"target_modules":null`:                              "target_modules is empty",
+		`"target_modules":7`:                                 "target_modules: got 7: want names or a pattern",
+		`"target_modules":"(?!x)q"`:                          "target pattern: error parsing regexp",
+		`"exclude_modules":["a"],"exclude_modules":3`:        "exclude_modules: got 3",
 	} {
 		text := `{"peft_type":"LORA","target_modules":["q_proj"],` + field + `}`
 		_, err := parsePEFT("dir/adapter_config.json", []byte(text))
@@ -132,7 +143,7 @@ func TestParsePEFTRefusesByName(t *testing.T) {
 	}
 	_, err := parsePEFT("f", make([]byte, maxConfigBytes+1))
 	require.ErrorContains(t, err, "want at most 4194304")
-	_, err = parsePEFT("f", []byte(`{"peft_type":"X","use_dora":true,"bias":"all"}`))
+	_, err = parsePEFT("f", []byte(`{"peft_type":"X","use_dora":true,"bias":"x"}`))
 	for _, field := range []string{"peft_type", "use_dora", "bias"} {
 		require.ErrorContains(t, err, field, "all faults are reported")
 	}
@@ -149,7 +160,8 @@ func TestConfigSurvivesAFile(t *testing.T) {
 		{Rank: 3, Alpha: 2.5, Targets: []string{"v_proj", "q_proj"}, Dropout: 0.05, BaseModel: "some/<model>", Revision: "main"},
 		{Rank: 1, Alpha: 1, TargetPattern: `.*\.(k|v)_proj`, ExcludePattern: ".*9.*", RankStabilised: true, TaskType: "SEQ_CLS",
 			RankPattern: Patterns[int]{{"z", 4}, {"a", 2}}, AlphaPattern: Patterns[float64]{{"b", 0.1}}},
-		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Exclude: []string{"y"}},
+		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Exclude: []string{"y"}, Biases: TargetBiases, ModulesToSave: []string{"lm_head", "norm"}},
+		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Layers: []int{3, 0}, LayersPattern: []string{"layers", "h"}, BiasOnB: true, Biases: AllBiases},
 	} {
 		c = c.withDefaults()
 		raw, err := c.writePEFT()

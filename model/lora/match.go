@@ -13,18 +13,20 @@ import (
 type matcher struct {
 	Config
 	target, exclude *regexp.Regexp // nil where names count
+	numbers         numbers
 	ranks           compiled[int]
 	alphas          compiled[float64]
 }
 
 func newMatcher(c Config) (*matcher, error) {
 	m := &matcher{Config: c}
-	var err1, err2, err3, err4 error
+	var err1, err2, err3, err4, err5 error
 	m.target, err1 = whole("target pattern", c.TargetPattern)
 	m.exclude, err2 = whole("exclude pattern", c.ExcludePattern)
 	m.ranks, err3 = compile("rank pattern", c.RankPattern)
 	m.alphas, err4 = compile("alpha pattern", c.AlphaPattern)
-	return m, errors.Join(err1, err2, err3, err4)
+	m.numbers, err5 = newNumbers(c.Layers, c.LayersPattern)
+	return m, errors.Join(err1, err2, err3, err4, err5)
 }
 
 // whole compiles a pattern that must match a whole path; nil for none.
@@ -39,16 +41,28 @@ func whole(field, pattern string) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// adapts says whether the layer at path gets an adapter. Inner are the linear
-// layers but the head.
-func (m *matcher) adapts(path string, inner bool) bool {
+// adapts says whether a layer gets a low-rank update.
+func (m *matcher) adapts(path string, k kind) bool {
+	if k == norm || m.saves(path) {
+		return false
+	}
 	if m.exclude != nil && m.exclude.MatchString(path) || named(m.Exclude, path) {
 		return false
 	}
 	if m.target != nil {
 		return m.target.MatchString(path)
 	}
-	return inner && slices.Contains(m.Targets, AllLinear) || named(m.Targets, path)
+	if slices.Contains(m.Targets, path) {
+		return true
+	}
+	target := k == inner && slices.Contains(m.Targets, AllLinear) || named(m.Targets, path)
+	return target && m.numbers.allow(path)
+}
+
+// saves says whether the adapter has a whole copy of the layer at path. As in
+// PEFT a name need not begin at a dot: "norm" means "input_layernorm" too.
+func (m *matcher) saves(path string) bool {
+	return slices.ContainsFunc(m.ModulesToSave, func(n string) bool { return strings.HasSuffix(path, n) })
 }
 
 // named says whether path is one of names or ends in a dot and one of them.

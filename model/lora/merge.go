@@ -1,17 +1,22 @@
 package lora
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
-	"github.com/posttrain/posttrain/internal/kernel"
+	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
 
+// ErrMerge says that a model cannot hold what an adapter does.
+var ErrMerge = errors.New("lora: the adapter cannot be merged")
+
 // Merged reports what Merge did to the base weights.
 type Merged struct {
-	// Changed names the base parameters whose values differ now.
+	// Changed names the base parameters whose values differ now, and the head
+	// when the model got one of its own.
 	Changed []string
 	// Largest is the largest change of an element.
 	Largest float64
@@ -23,63 +28,112 @@ type Merged struct {
 	// changes both, so the merged model differs from the active adapter. PEFT
 	// does the same.
 	Shared []string
+	// Untied says that embedding and head were one and are two now, because the
+	// adapter has a whole copy of one of them.
+	Untied bool
 }
 
-// Merge adds the adapter to the base weights, W + scale·B·A, and removes it. The
-// sum is made in float64 and rounded to the storage type of W, by way of float32
-// for the types of 16 bits. It fails, and changes nothing, when a sum is beyond
-// the range of the storage type. Graphs that were built from the model before
-// must be built again.
+// Merge adds the adapter to the base weights, W + scale·B·A, puts its own copies
+// of parameters in their places, and removes it. The sum is made in float64 and
+// rounded to the storage type of W, by way of float32 for the types of 16 bits. A
+// copy of the embedding or the head unties them, see Merged.Untied. It fails, and
+// changes nothing, when a sum is beyond the range of the storage type, or the
+// model has no place for it. Graphs that were built from the model before must be
+// built again.
 func (a *Adapter) Merge() (Merged, error) {
 	var r Merged
 	if err := a.attached(); err != nil {
 		return r, err
 	}
-	for _, m := range a.modules { // all sums are made before the first is stored
-		if err := a.measure(m, &r); err != nil {
+	untied, err := a.newHead()
+	if err != nil {
+		return r, err
+	}
+	list, err := a.outcomes(untied)
+	if err != nil {
+		return r, err
+	}
+	for _, o := range list { // all sums are made before the first is stored
+		if err := a.measure(o, &r); err != nil {
 			return Merged{}, err
 		}
 	}
-	for _, m := range a.modules {
-		w, err := m.sum()
-		if err != nil {
-			return Merged{}, err
-		}
-		if err := m.weight.Set(w); err != nil {
-			return Merged{}, err
-		}
+	if err := a.store(list, untied); err != nil {
+		return Merged{}, err
+	}
+	if r.Untied = untied != nil; r.Untied && !slices.Contains(r.Changed, untied.Name()) {
+		r.Changed = append(r.Changed, untied.Name())
 	}
 	a.Remove()
 	return r, nil
 }
 
-// measure adds to the report what storing the sum of a layer will do.
-func (a *Adapter) measure(m *module, r *Merged) error {
-	exact, err := m.sum()
+// store makes the outcomes and the new head, if there is one, those of the model.
+func (a *Adapter) store(list []outcome, untied *tensor.Param) error {
+	for _, o := range list {
+		x, err := o.sum()
+		if err != nil {
+			return err
+		}
+		if err := o.into.Set(x); err != nil {
+			return err
+		}
+	}
+	if untied == nil {
+		return nil
+	}
+	return a.model.(model.Untier).Untie(untied)
+}
+
+// newHead is a copy of the matrix that is embedding and head, to become the head,
+// or nil where the model need not be untied.
+func (a *Adapter) newHead() (*tensor.Param, error) {
+	whole := func(m *module) bool { return m.wholeWeight && (m.kind == embedding || m.kind == head) }
+	if !model.Tied(a.model) || !slices.ContainsFunc(a.modules, whole) {
+		return nil, nil
+	}
+	if _, ok := a.model.(model.Untier); !ok {
+		return nil, fmt.Errorf("%w: %q has its own embedding or head, and a model of type %T with one matrix for both cannot be untied, want a model.Untier", ErrMerge, a.name, a.model)
+	}
+	out := a.model.Output()
+	wide, err := out.Weight.Convert(tensor.Float64)
+	if err != nil {
+		return nil, err
+	}
+	p, err := tensor.NewParam(out.Path+".weight", wide.Data64(), wide.Shape()...)
+	if err != nil {
+		return nil, err
+	}
+	return p.Convert(out.Weight.Dtype())
+}
+
+// measure adds to the report what storing an outcome will do.
+func (a *Adapter) measure(o outcome, r *Merged) error {
+	exact, err := o.sum()
 	if err != nil {
 		return err
 	}
-	old, err := m.weight.Convert(tensor.Float64)
+	old, err := o.into.Convert(tensor.Float64)
 	if err != nil {
 		return err
 	}
-	stored, err := rounded(m.weight, exact)
+	stored, err := rounded(o.into, exact)
 	if err != nil {
 		return err
 	}
-	changed := false
+	name, changed := o.into.Name(), false
 	for i, x := range stored {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("lora: merging %q into %s: element %d becomes %g, want a finite number of type %v", a.name, m.weight.Name(), i, x, m.weight.Dtype())
+			return fmt.Errorf("lora: merging %q into %s: element %d becomes %g, want a finite number of type %v", a.name, name, i, x, o.into.Dtype())
 		}
 		change := math.Abs(x - old.Data64()[i])
 		changed = changed || change > 0
 		r.Largest, r.Rounding = max(r.Largest, change), max(r.Rounding, math.Abs(x-exact[i]))
 	}
-	if changed && !slices.Contains(r.Changed, m.weight.Name()) {
-		r.Changed = append(r.Changed, m.weight.Name())
-		if !m.inner && a.model.Embedding().Weight == a.model.Output().Weight {
-			r.Shared = append(r.Shared, m.weight.Name())
+	if changed && !slices.Contains(r.Changed, name) {
+		r.Changed = append(r.Changed, name)
+		if o.shared {
+			r.Shared = append(r.Shared, name)
 		}
 	}
 	return nil
@@ -98,28 +152,4 @@ func rounded(w *tensor.Param, x []float64) ([]float64, error) {
 		return nil, err
 	}
 	return p.Data64(), nil
-}
-
-// sum is W + scale·B·A in float64, in the layout of W.
-func (m *module) sum() ([]float64, error) {
-	var xs [3][]float64
-	for i, p := range []*tensor.Param{m.weight, m.low.A, m.low.B} {
-		wide, err := p.Convert(tensor.Float64)
-		if err != nil {
-			return nil, err
-		}
-		xs[i] = wide.Data64()
-	}
-	w, a, b := xs[0], xs[1], xs[2]
-	g := kernel.Gemm64{K: m.rank, C: w, Alpha: m.scale, Accumulate: true}
-	if m.lookup { // (in, out) += (in, r)·(out, r)ᵀ
-		g.M, g.N, g.A, g.B, g.TransB = m.in(), m.out(), a, b, true
-		g.LDB = m.rank
-	} else { // (out, in) += (out, r)·(r, in)
-		g.M, g.N, g.A, g.B = m.out(), m.in(), b, a
-		g.LDB = m.in()
-	}
-	g.LDA, g.LDC = m.rank, g.N
-	g.Run()
-	return w, nil
 }

@@ -1,10 +1,9 @@
 package lora
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
-	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/posttrain/posttrain/model"
@@ -12,30 +11,18 @@ import (
 	"github.com/posttrain/posttrain/tensor"
 )
 
-// module is one adapted layer.
+// module is one layer and what an adapter does to it.
 type module struct {
-	path     string
-	weight   *tensor.Param           // of the layer: (out, in), or (in, out) of an embedding
-	adapters *map[string]*nn.LowRank // of the layer
-	lookup   bool                    // the layer is an embedding
-	inner    bool                    // the layer is neither embedding nor head
-	rank     int
-	scale    float64
-	low      *nn.LowRank
+	layer
+	rank                   int // of the low-rank update; 0 for none
+	scale                  float64
+	biasOnB                bool
+	wholeWeight, wholeBias bool // the adapter has its own
+	low                    *nn.LowRank
+	own                    *nn.Replacement
 }
 
-// layers lists every layer of m that can be adapted, in the order of the forward
-// pass.
-func layers(m model.Model) []*module {
-	e, o := m.Embedding(), m.Output()
-	list := []*module{{path: e.Path, weight: e.Weight, adapters: &e.Adapters, lookup: true}}
-	for path, l := range m.Linears() {
-		list = append(list, &module{path: path, weight: l.Weight, adapters: &l.Adapters, inner: true})
-	}
-	return append(list, &module{path: o.Path, weight: o.Weight, adapters: &o.Adapters})
-}
-
-// choose lists the layers of m that c adapts, with rank and scale.
+// choose lists the layers of m that c changes, and how.
 func choose(m model.Model, name string, c Config) ([]*module, error) {
 	match, err := newMatcher(c)
 	if err != nil {
@@ -45,16 +32,37 @@ func choose(m model.Model, name string, c Config) ([]*module, error) {
 		return nil, err
 	}
 	var chosen []*module
-	for _, mod := range layers(m) {
-		if match.adapts(mod.path, mod.inner) {
-			mod.rank, mod.scale = match.size(mod.path)
+	var errs []error
+	adapted := false
+	for _, l := range layers(m) {
+		mod := match.module(l)
+		adapted = adapted || mod.rank > 0
+		if mod.biasOnB && l.kind != inner {
+			errs = append(errs, fmt.Errorf("%w: a bias on B (lora_bias) of %s, want one of inner linear layers only", ErrConfig, l.path))
+		}
+		if mod.rank > 0 || mod.wholeWeight || mod.wholeBias {
 			chosen = append(chosen, mod)
 		}
 	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("%w: %q%s", ErrNoTarget, c.Targets, c.TargetPattern)
+	if !adapted {
+		errs = append(errs, fmt.Errorf("%w: %q%s", ErrNoTarget, c.Targets, c.TargetPattern))
 	}
-	return chosen, nil
+	return chosen, errors.Join(errs...)
+}
+
+// module is what the configuration wants of a layer.
+func (m *matcher) module(l layer) *module {
+	mod := &module{layer: l}
+	if m.saves(l.path) {
+		mod.wholeWeight, mod.wholeBias = true, l.hasBias()
+		return mod
+	}
+	if m.adapts(l.path, l.kind) {
+		mod.rank, mod.scale = m.size(l.path)
+		mod.biasOnB = m.BiasOnB
+	}
+	mod.wholeBias = m.Biases.bears(&l, mod.rank > 0)
+	return mod
 }
 
 // free is nil if a new adapter of m can have that name.
@@ -62,45 +70,38 @@ func free(m model.Model, name string) error {
 	if name == "" {
 		return fmt.Errorf("lora: the adapter has no name")
 	}
-	for _, mod := range layers(m) {
-		if (*mod.adapters)[name] != nil {
+	for _, l := range layers(m) {
+		if l.knows(name) {
 			return fmt.Errorf("lora: the model has an adapter %q already", name)
 		}
 	}
 	return nil
 }
 
-// in and out are the numbers of features of the layer; an embedding's input
-// features are the vocabulary.
-func (m *module) in() int {
-	if m.lookup {
-		return m.weight.Shape()[0]
-	}
-	return m.weight.Shape()[1]
-}
-
-func (m *module) out() int {
-	if m.lookup {
-		return m.weight.Shape()[1]
-	}
-	return m.weight.Shape()[0]
-}
-
-// allocate creates the update with zero values, in float64 beside such weights
-// and else in float32.
+// allocate creates the parameters with zero values, in float64 beside such
+// weights and else in float32.
 func (m *module) allocate(name string, dropout float64) error {
-	m.low = &nn.LowRank{Scale: m.scale, Dropout: dropout, Salt: salt(m.path)}
-	var err error
+	m.low, m.own = nil, nil
+	if m.rank > 0 {
+		m.low = &nn.LowRank{Scale: m.scale, Dropout: dropout, Salt: salt(m.path)}
+	}
+	if m.wholeWeight || m.wholeBias {
+		m.own = &nn.Replacement{}
+	}
 	for _, p := range m.parts() {
-		shape := slices.Clone(p.shape)
+		shape, n := slices.Clone(p.shape), 1
+		for _, d := range shape {
+			n *= d
+		}
 		if p.transposed {
 			slices.Reverse(shape)
 		}
 		full := m.path + "." + p.key + "." + name
-		if m.weight.Dtype() == tensor.Float64 {
-			*p.param, err = tensor.NewParam(full, make([]float64, shape[0]*shape[1]), shape...)
+		var err error
+		if (*m.weight).Dtype() == tensor.Float64 {
+			*p.param, err = tensor.NewParam(full, make([]float64, n), shape...)
 		} else {
-			*p.param, err = tensor.NewParam(full, make([]float32, shape[0]*shape[1]), shape...)
+			*p.param, err = tensor.NewParam(full, make([]float32, n), shape...)
 		}
 		if err != nil {
 			return err
@@ -109,29 +110,34 @@ func (m *module) allocate(name string, dropout float64) error {
 	return nil
 }
 
-// part is one of the two matrices of an update.
-type part struct {
-	key        string // lora_A and the like
-	file       string // name of the tensor in a file
-	shape      []int  // there
-	transposed bool   // the parameter is the transpose of the file's tensor
-	param      **tensor.Param
+// attach makes the layer know the adapter.
+func (m *module) attach(name string) {
+	if m.low != nil {
+		if *m.adapters == nil {
+			*m.adapters = map[string]*nn.LowRank{}
+		}
+		(*m.adapters)[name] = m.low
+	}
+	if m.own != nil {
+		if *m.replaced == nil {
+			*m.replaced = nn.Replacements{}
+		}
+		(*m.replaced)[name] = m.own
+	}
 }
 
-// parts are A and B.
-func (m *module) parts() [2]part {
-	low := m.low
-	if low == nil {
-		low = &nn.LowRank{}
+// attached says whether the layer knows the adapter.
+func (m *module) attached(name string) bool {
+	return (m.low == nil || (*m.adapters)[name] == m.low) && (m.own == nil || (*m.replaced)[name] == m.own)
+}
+
+// remove makes the layer forget the adapter.
+func (m *module) remove(name string) {
+	if m.low != nil {
+		delete(*m.adapters, name)
 	}
-	keys, suffix := [2]string{"lora_A", "lora_B"}, ".weight"
-	if m.lookup {
-		keys, suffix = [2]string{"lora_embedding_A", "lora_embedding_B"}, ""
-	}
-	file := filePrefix + m.path + "."
-	return [2]part{
-		{keys[0], file + keys[0] + suffix, []int{m.rank, m.in()}, m.lookup, &low.A},
-		{keys[1], file + keys[1] + suffix, []int{m.out(), m.rank}, false, &low.B},
+	if m.own != nil {
+		delete(*m.replaced, name)
 	}
 }
 
@@ -140,38 +146,4 @@ func salt(path string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(path))
 	return h.Sum64()
-}
-
-// initialise draws the values of a fresh adapter as PEFT does: A from U(−1/√in,
-// 1/√in), which is Kaiming's uniform law with a = √5, or from N(0, 1/r²), and B =
-// 0; of an embedding A = 0 and B from N(0, 1).
-func (m *module) initialise(c Config) {
-	r := rand.New(rand.NewPCG(c.Seed, salt(m.path)))
-	switch {
-	case m.lookup:
-		fill(m.low.B, r.NormFloat64)
-	case c.Gaussian:
-		fill(m.low.A, func() float64 { return r.NormFloat64() / float64(m.rank) })
-	default:
-		bound := 1 / math.Sqrt(float64(m.in()))
-		fill(m.low.A, func() float64 { return bound * (2*r.Float64() - 1) })
-	}
-}
-
-// fill sets every element of p.
-func fill(p *tensor.Param, next func() float64) {
-	x, y := p.Data(), p.Data64()
-	for i := range x {
-		x[i] = float32(next())
-	}
-	for i := range y {
-		y[i] = next()
-	}
-	p.Changed()
-}
-
-// isZero says whether every element of p is 0.
-func isZero(p *tensor.Param) bool {
-	return !slices.ContainsFunc(p.Data(), func(x float32) bool { return x != 0 }) &&
-		!slices.ContainsFunc(p.Data64(), func(x float64) bool { return x != 0 })
 }

@@ -31,9 +31,8 @@ const maxShown = 80
 // base model (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) are not.
 var allowed = map[string][]string{
 	"peft_type":         {`"LORA"`},
-	"bias":              {`"none"`, "null"},
 	"init_lora_weights": {"null", "true", "false", `"gaussian"`, `"orthogonal"`, `"eva"`},
-	"auto_mapping":      nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "layers_pattern": nil, "loftq_config": nil,
+	"auto_mapping":      nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "loftq_config": nil,
 	"lora_ga_config": nil, "megatron_core": nil, "peft_version": nil, "qalora_group_size": nil, "runtime_config": nil,
 }
 
@@ -58,6 +57,8 @@ func parsePEFT(name string, raw []byte) (Config, error) {
 		"r": &c.Rank, "lora_alpha": &c.Alpha, "lora_dropout": &c.Dropout, "use_rslora": &c.RankStabilised,
 		"rank_pattern": &c.RankPattern, "alpha_pattern": &c.AlphaPattern,
 		"target_modules": &names{&c.Targets, &c.TargetPattern}, "exclude_modules": &names{&c.Exclude, &c.ExcludePattern},
+		"layers_to_transform": &oneOrMore[int]{&c.Layers}, "layers_pattern": &oneOrMore[string]{&c.LayersPattern},
+		"modules_to_save": &oneOrMore[string]{&c.ModulesToSave}, "bias": &c.Biases, "lora_bias": &c.BiasOnB,
 		"base_model_name_or_path": &c.BaseModel, "revision": &c.Revision, "task_type": &c.TaskType,
 	}
 	var errs []error
@@ -135,6 +136,30 @@ func (n *names) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// oneOrMore is a field that holds one value or a list of them; null, an empty
+// list and an empty text stand for none.
+type oneOrMore[T comparable] struct{ list *[]T }
+
+// UnmarshalJSON reads the field.
+func (o *oneOrMore[T]) UnmarshalJSON(raw []byte) error {
+	var none, one T
+	*o.list = nil
+	if err := json.Unmarshal(raw, &one); err == nil {
+		_, text := any(one).(string)
+		if string(raw) != "null" && !(text && one == none) {
+			*o.list = []T{one}
+		}
+		return nil
+	}
+	if err := json.Unmarshal(raw, o.list); err != nil {
+		return fmt.Errorf("want one of type %T or a list", one)
+	}
+	if len(*o.list) == 0 {
+		*o.list = nil
+	}
+	return nil
+}
+
 // peft is adapter_config.json as PEFT reads it.
 type peft struct {
 	PEFTType       string            `json:"peft_type"`
@@ -151,11 +176,13 @@ type peft struct {
 	AlphaPattern   Patterns[float64] `json:"alpha_pattern"`
 	UseRSLoRA      bool              `json:"use_rslora"`
 	UseDoRA        bool              `json:"use_dora"`
-	Bias           string            `json:"bias"`
+	Bias           Biases            `json:"bias"`
 	LoRABias       bool              `json:"lora_bias"`
 	FanInFanOut    bool              `json:"fan_in_fan_out"`
 	InitWeights    bool              `json:"init_lora_weights"`
 	ModulesToSave  []string          `json:"modules_to_save"`
+	Layers         []int             `json:"layers_to_transform"`
+	LayersPattern  []string          `json:"layers_pattern"`
 }
 
 // writePEFT is the configuration as PEFT writes it.
@@ -164,7 +191,8 @@ func (c Config) writePEFT() ([]byte, error) {
 		PEFTType: "LORA", TaskType: c.TaskType, BaseModel: orNull(c.BaseModel), Revision: orNull(c.Revision), InferenceMode: true,
 		R: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, TargetModules: listOrPattern(c.Targets, c.TargetPattern),
 		ExcludeModules: listOrPattern(c.Exclude, c.ExcludePattern), RankPattern: c.RankPattern, AlphaPattern: c.AlphaPattern,
-		UseRSLoRA: c.RankStabilised, Bias: "none", InitWeights: true,
+		UseRSLoRA: c.RankStabilised, Bias: c.Biases, LoRABias: c.BiasOnB, InitWeights: true,
+		ModulesToSave: c.ModulesToSave, Layers: c.Layers, LayersPattern: c.LayersPattern,
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

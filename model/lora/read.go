@@ -110,7 +110,9 @@ func (a *Adapter) check(f *safetensors.File) error {
 	var faults []error
 	known := map[string]bool{}
 	for _, m := range a.modules {
-		known[filePrefix+m.path+baseSuffix] = true
+		if m.rank > 0 {
+			known[filePrefix+m.path+baseSuffix] = true
+		}
 		for _, p := range m.parts() {
 			known[p.file] = true
 			t, err := f.Tensor(p.file)

@@ -50,7 +50,7 @@ func (a *Adapter) fileConfig() Config {
 	}
 	list := slices.DeleteFunc(slices.Clone(c.Targets), func(t string) bool { return t == AllLinear })
 	for _, m := range a.modules {
-		if m.inner {
+		if m.rank > 0 && m.kind == inner {
 			list = append(list, m.path[strings.LastIndexByte(m.path, '.')+1:])
 		}
 	}

@@ -19,7 +19,7 @@ type Attention struct {
 func (a *Attention) Forward(in *Inputs, x *tensor.Node, layer int) *tensor.Node {
 	q, k, v := a.Q.Forward(in, x), a.K.Forward(in, x), a.V.Forward(in, x)
 	if a.QNorm != nil {
-		q, k = a.QNorm.Forward(q), a.KNorm.Forward(k)
+		q, k = a.QNorm.Forward(in, q), a.KNorm.Forward(in, k)
 	}
 	q, k = a.rotate(in, q), a.rotate(in, k)
 	if in.KV != nil {

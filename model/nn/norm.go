@@ -9,12 +9,15 @@ import "github.com/posttrain/posttrain/tensor"
 // arXiv:1910.07467, eq. 4; ε inside the root. Gemma stores its weights less 1
 // and uses Offset 1.
 type RMSNorm struct {
-	Weight *tensor.Param
-	Eps    float64
-	Offset float64
+	Path     string // module path in the checkpoint, such as model.norm
+	Weight   *tensor.Param
+	Eps      float64
+	Offset   float64
+	Replaced Replacements
 }
 
 // Forward normalises x (N,D), where D is a multiple of the weight's length.
-func (n *RMSNorm) Forward(x *tensor.Node) *tensor.Node {
-	return tensor.RMSNorm(x, n.Weight.Node(x.Graph()), tensor.NormOptions{Eps: n.Eps, Offset: n.Offset})
+func (n *RMSNorm) Forward(in *Inputs, x *tensor.Node) *tensor.Node {
+	w, _ := n.Replaced.choose(in, n.Weight, nil)
+	return tensor.RMSNorm(x, w.Node(x.Graph()), tensor.NormOptions{Eps: n.Eps, Offset: n.Offset})
 }

@@ -59,18 +59,18 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// failsAt trains and returns the error and the step it came in.
-func failsAt(t *testing.T, p sft.Policy, src data.StepSource) (error, int) {
+// failsAt trains and returns the step that failed and its error.
+func failsAt(t *testing.T, p sft.Policy, src data.StepSource) (int, error) {
 	t.Helper()
 	tr, err := sft.New(p, src, sft.Options{MicroTokens: 64, MaxSegments: 8}, plain(5))
 	require.NoError(t, err)
 	for _, err = range tr.Steps(t.Context()) {
 		if err != nil {
-			return err, tr.Step() + 1
+			return tr.Step() + 1, err
 		}
 	}
 	require.Fail(t, "training did not fail")
-	return nil, 0
+	return 0, nil
 }
 
 func TestNotANumberNamesTheStep(t *testing.T) {
@@ -79,7 +79,7 @@ func TestNotANumberNamesTheStep(t *testing.T) {
 		p.Data()[len(p.Data())-1] = float32(math.NaN())
 		p.Changed()
 	}
-	err, step := failsAt(t, sft.Policy{Model: m}, oneRow(5))
+	step, err := failsAt(t, sft.Policy{Model: m}, oneRow(5))
 	require.ErrorIs(t, err, train.ErrNonFinite)
 	assert.ErrorContains(t, err, "step 1: loss: got NaN")
 	assert.Equal(t, 1, step)
@@ -89,7 +89,7 @@ func TestNotANumberNamesTheStep(t *testing.T) {
 	bad := cut(examples(1), [][]int{{0}}, 0).steps[0]
 	bad.Micro[0].Weights[0] = float32(math.Inf(1))
 	spoilt.steps[2] = bad
-	err, step = failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, spoilt)
+	step, err = failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, spoilt)
 	assert.ErrorContains(t, err, "step 3: stage sft: weight of micro-batch 0: got +Inf")
 	assert.Equal(t, 3, step)
 }
@@ -111,7 +111,7 @@ func TestFaultyBatchesAreErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			src := oneRow(1)
 			c.spoil(&src.steps[0].Micro[0])
-			err, step := failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, src)
+			step, err := failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, src)
 			assert.ErrorContains(t, err, c.text)
 			assert.ErrorContains(t, err, "step 1: stage sft: micro-batch 0")
 			assert.Equal(t, 1, step)

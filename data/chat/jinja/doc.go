@@ -10,6 +10,10 @@
 // that writes like json.dumps without ASCII escapes, and {% generation %} blocks,
 // whose places in the text come back as byte ranges ([Output].Spans).
 //
+// A generation block needs a place in the text: in a macro it works where the
+// macro's call is all of a {{ … }}; inside text that is captured first, by
+// {% set %}…{% endset %} or a macro call in a larger expression, it is an error.
+//
 // Templates are untrusted: [Limits] bounds source, nesting, work, text and ranges,
 // and no template can make Render panic, hang or run out of memory.
 //

@@ -116,7 +116,7 @@ func (f *formatter) field(s string, depth int) string {
 		spec = spec[2:]
 	}
 	spec = strings.TrimPrefix(spec, ":")
-	if strings.IndexAny(spec, "{}") >= 0 {
+	if strings.ContainsAny(spec, "{}") {
 		spec = f.fill(spec, depth-1)
 	}
 	if _, marked := v.(markup); f.escape && !marked {

@@ -70,7 +70,7 @@ func (m *Measures) addQuestions(ctx context.Context, in *Inputs, adapter string)
 		longest = max(longest, len(q.Prompt))
 	}
 	m.gen, err = generate.New(in.from.Model, generate.Config{
-		Adapter: adapter, Sequences: 16, Context: longest + match.Generate.MaxTokens, Device: in.flags.Device(), Decode: generate.Text(in.from.Tokenizer.NewStream),
+		Adapter: adapter, Sequences: 32, Context: longest + match.Generate.MaxTokens, Device: in.flags.Device(), Decode: generate.Text(in.from.Tokenizer.NewStream),
 	})
 	if err != nil {
 		return err

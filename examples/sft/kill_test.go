@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +26,7 @@ func TestKilledTraining(t *testing.T) {
 		kills, short  int
 		flags         []string
 	}{
-		{"adapter", "adapter_model.safetensors", 30, 4, nil},
+		{"adapter", "adapter_model.safetensors", 30, 4, []string{"-neftune", "5"}}, // with randomness in every step
 		{"full", "model.safetensors", 6, 0, []string{"-full"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,6 +58,42 @@ func TestKilledTraining(t *testing.T) {
 			t.Logf("killed %d times: %d after the first checkpoint, %d inside the writing of one", k.kills, k.after, k.inside)
 		})
 	}
+}
+
+// TestInterruptedTraining presses Ctrl-C: the step in progress is completed and
+// saved, the last line says how to go on, and going on gives what a run gives
+// that nobody stopped.
+func TestInterruptedTraining(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signal to send")
+	}
+	calm, out := filepath.Join(t.TempDir(), "calm"), filepath.Join(t.TempDir(), "out")
+	flags := []string{"-save-every", "0", "-steps", "60"}
+	require.Zero(t, runCommand(t, small(calm, flags...)...).code)
+	cmd := command(t, small(out, flags...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), `{"event":"step","step":2,`) {
+			require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		}
+	}
+	require.Error(t, cmd.Wait())
+	assertRefused(t, result{stderr: stderr.String(), code: cmd.ProcessState.ExitCode()}, "stopped after step", "-resume")
+	require.Zero(t, runCommand(t, small(out, append(flags, "-resume")...)...).code)
+	assert.Equal(t, withoutCheckpoints(outcome(t, calm)), withoutCheckpoints(outcome(t, out)))
+}
+
+// withoutCheckpoints leaves out all but the last checkpoint: an interruption adds
+// one.
+func withoutCheckpoints(files map[string]string) map[string]string {
+	maps.DeleteFunc(files, func(name, _ string) bool {
+		return strings.HasPrefix(name, "checkpoints/step-") && !strings.HasPrefix(name, "checkpoints/step-000060/")
+	})
+	return files
 }
 
 // killer runs the example and kills it.

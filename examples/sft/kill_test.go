@@ -67,6 +67,9 @@ func TestInterruptedTraining(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signal to send")
 	}
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
 	calm, out := filepath.Join(t.TempDir(), "calm"), filepath.Join(t.TempDir(), "out")
 	flags := []string{"-save-every", "0", "-steps", "60"}
 	require.Zero(t, runCommand(t, small(calm, flags...)...).code)

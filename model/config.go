@@ -98,8 +98,8 @@ type configFile struct {
 	SlidingPattern        *int            `json:"sliding_window_pattern"`
 	SlidingPatternV5      *int            `json:"_sliding_window_pattern"`
 	QueryPreAttnScalar    *float64        `json:"query_pre_attn_scalar"`
-	AttnSoftCap           *float64        `json:"attn_logit_softcapping"`
-	FinalSoftCap          *float64        `json:"final_logit_softcapping"`
+	AttnSoftCap           json.RawMessage `json:"attn_logit_softcapping"`
+	FinalSoftCap          json.RawMessage `json:"final_logit_softcapping"`
 	BOS                   json.RawMessage `json:"bos_token_id"`
 	EOS                   json.RawMessage `json:"eos_token_id"`
 	PAD                   json.RawMessage `json:"pad_token_id"`
@@ -124,13 +124,12 @@ func ParseConfig(raw []byte, d Defaults) (*Config, error) {
 		NumKeyValueHeads: or(f.NumKeyValueHeads, f.NumAttentionHeads), RMSNormEps: or(f.RMSNormEps, cmp.Or(d.RMSNormEps, 1e-6)),
 		HiddenAct: cmp.Or(f.HiddenActivation, f.HiddenAct, d.HiddenAct, "silu"), MLPBias: f.MLPBias,
 		AttentionBias: or(f.AttentionBias, d.AttentionBias), TieWordEmbeddings: or(f.TieWordEmbeddings, d.TieWordEmbeddings),
-		QueryScale: or(f.QueryPreAttnScalar, d.QueryScale), AttnSoftCap: or(f.AttnSoftCap, 0), FinalSoftCap: or(f.FinalSoftCap, 0),
-		EmbedScale: 1, BOS: -1, PAD: -1, Raw: slices.Clone(raw),
+		QueryScale: or(f.QueryPreAttnScalar, d.QueryScale), EmbedScale: 1, BOS: -1, PAD: -1, Raw: slices.Clone(raw),
 	}
 	if f.NumAttentionHeads > 0 {
 		c.HeadDim = or(f.HeadDim, cmp.Or(d.HeadDim, f.HiddenSize/f.NumAttentionHeads))
 	}
-	if err := errors.Join(c.readIDs(&f), c.readRoPE(&f, d), c.readWindow(&f, d), c.Validate()); err != nil {
+	if err := errors.Join(c.readIDs(&f), c.readCaps(&f, d), c.readRoPE(&f, d), c.readWindow(&f, d), c.Validate()); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -1,5 +1,11 @@
 package model
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
 // Defaults are the values of a family for fields that config.json leaves out:
 // transformers writes only what differs from the class, so each family has its
 // own. A zero field stands for what most families have.
@@ -16,4 +22,27 @@ type Defaults struct {
 	WindowOff         bool    // use_sliding_window is true
 	FullLayers        int     // max_window_layers: the first so many layers are full; 0
 	SlidingPattern    int     // every so-manieth layer is full; 0: none is
+	AttnSoftCap       float64 // attn_logit_softcapping; none
+	FinalSoftCap      float64 // final_logit_softcapping; none
+}
+
+// readCaps reads the soft caps. A null turns one off, whatever the default.
+func (c *Config) readCaps(f *configFile, d Defaults) error {
+	var err1, err2 error
+	c.AttnSoftCap, err1 = softCap("attn_logit_softcapping", f.AttnSoftCap, d.AttnSoftCap)
+	c.FinalSoftCap, err2 = softCap("final_logit_softcapping", f.FinalSoftCap, d.FinalSoftCap)
+	return errors.Join(err1, err2)
+}
+
+func softCap(name string, raw json.RawMessage, def float64) (limit float64, err error) {
+	switch {
+	case len(raw) == 0:
+		return def, nil
+	case absent(raw):
+		return 0, nil
+	}
+	if err := json.Unmarshal(raw, &limit); err != nil || limit < 0 {
+		return 0, fmt.Errorf("%w: %s is %.40s, want a number of at least 0, or null", ErrConfig, name, raw)
+	}
+	return limit, nil
 }

@@ -11,5 +11,7 @@ func ExampleFamilies() {
 		fmt.Println(f.ModelType, f.Class)
 	}
 	// Output:
+	// gemma GemmaForCausalLM
+	// gemma2 Gemma2ForCausalLM
 	// gemma3_text Gemma3ForCausalLM
 }

@@ -9,8 +9,8 @@ import "github.com/posttrain/posttrain/tensor"
 // queries), arXiv:2305.13245; Su et al. 2021 (RoPE), arXiv:2104.09864.
 type Attention struct {
 	Q, K, V, O   *Linear
-	QNorm, KNorm *RMSNorm // per head, before the rotation; nil for none
-	RoPE         tensor.RoPEOptions
+	QNorm, KNorm *RMSNorm           // before the rotation, over as many features as the weight has; nil for none
+	RoPE         tensor.RoPEOptions // the zero value rotates nothing
 	Core         tensor.AttentionOptions
 }
 
@@ -32,6 +32,9 @@ func (a *Attention) Forward(in *Inputs, x *tensor.Node, layer int) *tensor.Node 
 
 func (a *Attention) rotate(in *Inputs, x *tensor.Node) *tensor.Node {
 	o := a.RoPE
+	if o.HeadDim == 0 {
+		return x
+	}
 	if o.LengthFreqs != nil {
 		o.Ends, o.Slots = in.Ends, in.Slots
 	}

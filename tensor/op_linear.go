@@ -5,7 +5,16 @@ import "github.com/posttrain/posttrain/internal/kernel"
 // Linear is x·wᵀ + bias for x (N, K), w (M, K) and bias (M) or nil; the result
 // is (N, M). Weights may be stored in 16 bits beside float32 activations.
 func Linear(x, w, bias *Node) *Node {
-	d := newLinear("linear", x, w, bias)
+	return applyLinear(newLinear("linear", x, w, bias, false), x, w, bias)
+}
+
+// LinearTransposed is Linear for a weight that is stored the other way round: x·w
+// + bias for w (K, M), as in GPT-2's Conv1D.
+func LinearTransposed(x, w, bias *Node) *Node {
+	return applyLinear(newLinear("linear", x, w, bias, true), x, w, bias)
+}
+
+func applyLinear(d linear, x, w, bias *Node) *Node {
 	ins := Nodes{x, w}
 	if bias != nil {
 		ins = append(ins, bias)
@@ -35,22 +44,32 @@ func Linear(x, w, bias *Node) *Node {
 }
 
 // linear is the geometry of a linear layer.
-type linear struct{ in, out int }
+type linear struct {
+	in, out    int
+	transposed bool // the weight is (in, out)
+}
 
-func newLinear(name string, x, w, bias *Node) linear {
+func newLinear(name string, x, w, bias *Node, transposed bool) linear {
 	checkFloat(name, x)
 	checkWeight(name, x, w)
-	xs, ws := x.Shape(), w.Shape()
-	if x.Dims() != 2 || w.Dims() != 2 || xs[1] != ws[1] {
-		fail("%s: got input %v and weight %v, want (N, K) and (M, K)", name, xs, ws)
+	xs, ws, want := x.Shape(), w.Shape(), "(M, K)"
+	if x.Dims() != 2 || w.Dims() != 2 {
+		fail("%s: got input %v and weight %v, want matrices", name, xs, ws)
+	}
+	d := linear{in: ws[1], out: ws[0], transposed: transposed}
+	if transposed {
+		d.in, d.out, want = ws[0], ws[1], "(K, M)"
+	}
+	if xs[1] != d.in {
+		fail("%s: got input %v and weight %v, want (N, K) and %s", name, xs, ws, want)
 	}
 	if bias != nil {
 		checkWeight(name, x, bias)
-		if bias.Dims() != 1 || bias.Shape()[0] != ws[0] {
-			fail("%s: bias has shape %v, want (%d)", name, bias.Shape(), ws[0])
+		if bias.Dims() != 1 || bias.Shape()[0] != d.out {
+			fail("%s: bias has shape %v, want (%d)", name, bias.Shape(), d.out)
 		}
 	}
-	return linear{in: ws[1], out: ws[0]}
+	return d
 }
 
 // output describes the result, whose rows are those of x, input 0.
@@ -67,9 +86,9 @@ func linearKernel[T Float](d linear) Kernel {
 	}
 }
 
-// linearForward is output 0 = input 0 · (input 1)ᵀ.
+// linearForward is output 0 = input 0 · (input 1)ᵀ, or without the transposition.
 func linearForward[T Float](c *Call, d linear) {
-	p := product[T]{M: c.In[0].Rows(), N: d.out, K: d.in, A: Slice[T](&c.In[0]), B: c.In[1], TransB: true, C: Slice[T](&c.Out[0])}
+	p := product[T]{M: c.In[0].Rows(), N: d.out, K: d.in, A: Slice[T](&c.In[0]), B: c.In[1], TransB: !d.transposed, C: Slice[T](&c.Out[0])}
 	p.run(c)
 }
 
@@ -97,7 +116,7 @@ func newBiasAdder[T Float](i, off int) Kernel {
 	}
 }
 
-// linearInputGradient is dx = dy·w.
+// linearInputGradient is dx = dy·w, or dy·wᵀ.
 func linearInputGradient(dy, w *Node, d linear) *Node {
 	return Apply(Spec{
 		Name:           "linear.grad_input",
@@ -109,13 +128,16 @@ func linearInputGradient(dy, w *Node, d linear) *Node {
 
 func inputGradientKernel[T Float](d linear) Kernel {
 	return func(c *Call) {
-		p := product[T]{M: c.In[0].Rows(), N: d.in, K: d.out, A: Slice[T](&c.In[0]), B: c.In[1], C: Slice[T](&c.Out[0])}
+		p := product[T]{M: c.In[0].Rows(), N: d.in, K: d.out, A: Slice[T](&c.In[0]), B: c.In[1], TransB: d.transposed, C: Slice[T](&c.Out[0])}
 		p.run(c)
 	}
 }
 
-// linearWeightGradient is dw = dyᵀ·x.
+// linearWeightGradient is dw = dyᵀ·x, or xᵀ·dy.
 func linearWeightGradient(dy, x, w *Node, d linear) *Node {
+	if d.transposed {
+		dy, x, d = x, dy, linear{in: d.out, out: d.in}
+	}
 	return Apply(Spec{
 		Name:           "linear.grad_weight",
 		Out:            []Output{gradientOf(w, dy.Dtype())},

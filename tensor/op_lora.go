@@ -5,6 +5,8 @@ type LoRAOptions struct {
 	Scale   float64 // factor of the low-rank update: α/r, or α/√r for rsLoRA; not 0
 	Dropout float64 // rate at which elements of the update's input are dropped
 	Salt    uint64  // names the dropout's randomness; one of its own for each layer
+	// Transposed says that w is (K, M), as for LinearTransposed; a and b are not.
+	Transposed bool
 }
 
 // LinearLoRA is a linear layer with a low-rank update (Hu et al. 2021,
@@ -43,7 +45,7 @@ type lora struct {
 
 func newLoRA(x, w, bias, a, b *Node, o LoRAOptions) lora {
 	const name = "linear_lora"
-	l := lora{linear: newLinear(name, x, w, bias), rows: x.Shape()[0], scale: o.Scale, drop: newDropout(name, o.Dropout, o.Salt)}
+	l := lora{linear: newLinear(name, x, w, bias, o.Transposed), rows: x.Shape()[0], scale: o.Scale, drop: newDropout(name, o.Dropout, o.Salt)}
 	checkWeight(name, x, a)
 	checkWeight(name, x, b)
 	as, bs := a.Shape(), b.Shape()

@@ -49,7 +49,7 @@ func loraGradientKernel[T Float](l lora) Kernel {
 		p := product[T]{M: n, N: l.rank, K: l.out, A: dy, B: c.In[5], C: dt, Alpha: l.scale}
 		p.run(c)
 		if dx != nil {
-			p = product[T]{M: n, N: l.in, K: l.out, A: dy, B: c.In[3], C: dx}
+			p = product[T]{M: n, N: l.in, K: l.out, A: dy, B: c.In[3], TransB: l.transposed, C: dx}
 			p.run(c)
 		}
 		if da != nil && n == 0 && !c.Acc[1] {

@@ -158,6 +158,11 @@ func TestBuildersCheckShapes(t *testing.T) {
 	for want, build := range map[string]func(g *tensor.Graph){
 		"linear: got input (2, 3) and weight (4, 5), want (N, K) and (M, K)": func(g *tensor.Graph) { tensor.Linear(f32(g, "x", 2, 3), f32(g, "w", 4, 5), nil) },
 		"linear: bias has shape (3), want (4)":                               func(g *tensor.Graph) { tensor.Linear(f32(g, "x", 2, 3), f32(g, "w", 4, 3), f32(g, "b", 3)) },
+		"linear: got input (2, 3) and weight (4, 3), want (N, K) and (K, M)": func(g *tensor.Graph) { tensor.LinearTransposed(f32(g, "x", 2, 3), f32(g, "w", 4, 3), nil) },
+		"linear: got input (2) and weight (4, 3), want matrices":             func(g *tensor.Graph) { tensor.Linear(f32(g, "x", 2), f32(g, "w", 4, 3), nil) },
+		"split: got shape (2, 7), 2 groups and widths [1 2]":                 func(g *tensor.Graph) { tensor.Split(f32(g, "x", 2, 7), 2, 1, 2) },
+		"split: got shape (2, 2), 1 groups and widths [2 0]":                 func(g *tensor.Graph) { tensor.Split(f32(g, "x", 2, 2), 1, 2, 0) },
+		"split: got shape (2, 2), 1 groups and widths []":                    func(g *tensor.Graph) { tensor.Split(f32(g, "x", 2, 2), 1) },
 		"want (R, 3) and (4, R)": func(g *tensor.Graph) {
 			tensor.LinearLoRA(f32(g, "x", 2, 3), f32(g, "w", 4, 3), nil, f32(g, "a", 5, 3), f32(g, "b", 4, 6), tensor.LoRAOptions{Scale: 1})
 		},

@@ -12,6 +12,8 @@ type nodes = map[string]*tensor.Node
 func opCases(n, d int) []opCase {
 	var list []opCase
 	list = append(list, linearCases(n, d)...)
+	list = append(list, transposedCases(n, d)...)
+	list = append(list, splitCases(n, d)...)
 	list = append(list, loraCases(n, d)...)
 	list = append(list, lookUpCases(n, d)...)
 	list = append(list, normCases(n, d)...)

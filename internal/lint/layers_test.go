@@ -38,6 +38,7 @@ var rows = map[string]int{
 	"sft":                           8,
 	"reward":                        8,
 	"dpo":                           8,
+	"dpo/losstest":                  9,
 	"rlhf":                          8,
 	"eval":                          8,
 	"examples/internal/*":           9,
@@ -94,8 +95,8 @@ var forbidden = map[string][]string{
 	"log":                         nil, // use log/slog from the options
 	"gorgonia.org":                {"tensor"},
 	"reflect":                     {"tensor", "train", "data/chat", "data/chat/jinja"},
-	"github.com/stretchr/testify": {"internal/oracle", "model/modeltest", "tensor/gradcheck"},
-	"testing":                     {"internal/oracle", "model/modeltest", "tensor/gradcheck"},
+	"github.com/stretchr/testify": {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest"},
+	"testing":                     {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest"},
 }
 
 func TestForbiddenImports(t *testing.T) {

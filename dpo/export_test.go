@@ -1,0 +1,20 @@
+package dpo
+
+import "github.com/posttrain/posttrain/tensor"
+
+// TokenNodes are the nodes that per-token fixtures fill.
+type TokenNodes struct {
+	LogProb, Reference, LogSumSquares, Tail            *tensor.Node
+	Ends, Chosen, Rejected                             *tensor.Node
+	ChosenTokens, RejectedTokens, MeanChosenTokensNode *tensor.Node
+}
+
+// LogProbs sums them as the trainer does.
+func (t TokenNodes) LogProbs(beta float64, d Divergence) LogProbs {
+	return tokens{t.LogProb, t.Reference, t.LogSumSquares, t.Tail, t.Ends, t.Chosen, t.Rejected, t.ChosenTokens, t.RejectedTokens, t.MeanChosenTokensNode}.logProbs(beta, d)
+}
+
+// TailWeights are the weights that the trainer gives tokens, M of them.
+func TailWeights(ends, chosen, rejected []int32, alpha float64) []float64 {
+	return appendTail(nil, ends, chosen, rejected, alpha)
+}

@@ -7,20 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// model turns words into ids.
-type model interface {
-	// appendWord appends the ids of a word. A word is a part of the normalised
-	// text; for byte-level models it is the text before its bytes are mapped.
-	appendWord(w *worker, dst []int32, word string) []int32
-	// parts leaves the ids of a word in w.ids and the bytes each covers in
-	// w.lens. The sum may fall short of the word where unknown characters are
-	// dropped.
-	parts(w *worker, word string)
-	// independent is the end of a part at the start of the word whose ids do not
-	// depend on the rest, nor those of the rest on it.
-	independent(word string) int
-}
-
 // metaspace is SentencePiece's visible space U+2581.
 const metaspace = "▁"
 
@@ -52,8 +38,9 @@ type bpe struct {
 	joins    [256]bool
 }
 
-// finish computes what follows from the other fields. mapped asks for words as
-// plain bytes; it is granted only if every byte has a symbol.
+func (m *bpe) tokens() *vocab { return m.vocab }
+
+// finish grants words as plain bytes only if every byte has a symbol.
 func (m *bpe) finish(mapped bool) error {
 	for b := range m.fallback {
 		m.fallback[b] = m.vocab.id(fmt.Appendf(nil, "<0x%02X>", b))

@@ -49,6 +49,12 @@ func parseDecoder(dst []decoder, raw json.RawMessage, f *faults) ([]decoder, err
 		step = fuse{}
 	case "Strip":
 		step, err = parseStripDecoder(raw)
+	case "WordPiece":
+		step, err = parsePieceDecoder(raw)
+	case "BPEDecoder":
+		step, err = parseSuffixDecoder(raw)
+	case "CTC":
+		step, err = parseCTC(raw)
 	default:
 		err = unsupported(kind)
 	}

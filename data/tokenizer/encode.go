@@ -103,10 +103,14 @@ func (t *Tokenizer) encodeWord(w *worker, original string, p piece, c span) {
 	for c.start < c.end {
 		start, end := c.start, c.start+t.model.independent(p.text[c.start:c.end])
 		t.model.parts(w, p.text[start:end])
+		var r span
 		for i, id := range w.ids {
-			next := min(start+int(w.lens[i]), end)
-			t.emit(w, original, id, p.spanOf(start, next), str(t.vocab.text(id)))
-			start = next
+			if w.lens[i] > 0 {
+				next := min(start+int(w.lens[i]), end)
+				r = p.spanOf(start, next)
+				start = next
+			}
+			t.emit(w, original, id, r, str(t.vocab.text(id)))
 		}
 		c.start = end
 	}

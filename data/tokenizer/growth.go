@@ -14,8 +14,10 @@ func checkGrowth[T any](steps []T) error {
 		switch s := any(s).(type) {
 		case *replace:
 			factor *= s.growth()
-		case byteLevelNormalizer:
+		case byteLevelNormalizer, *bert:
 			factor *= 2
+		case *charsmap:
+			factor *= max(1, s.longest)
 		case prepend:
 			if len(s.Prepend) > maxGrowth {
 				factor *= len(s.Prepend)

@@ -42,7 +42,13 @@ func parseNormalizer(raw json.RawMessage, f *faults) (normalizer, error) {
 		err := decode(raw, &n)
 		return n, err
 	case "StripAccents":
-		return stripAccents{}, nil
+		return without{combining}, nil
+	case "BertNormalizer":
+		return parseBert(raw)
+	case "Nmt":
+		return nmt{}, nil
+	case "Precompiled":
+		return parseCharsmap(raw)
 	case "Replace":
 		return parseReplace(raw, f)
 	case "Prepend":

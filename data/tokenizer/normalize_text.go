@@ -175,19 +175,40 @@ func toLower(r rune) rune {
 	return unicode.ToLower(r)
 }
 
-// stripAccents removes combining marks.
-type stripAccents struct{}
+// without removes the characters of a set, none of which is in ASCII.
+type without struct{ set ranges }
 
-func (stripAccents) normalize(w *worker, p piece) piece {
+func (n without) normalize(w *worker, p piece) piece {
+	next := n.find(p.text, 0)
+	if next == len(p.text) {
+		return p
+	}
 	b := w.normal.next(w.track, len(p.text))
-	for i := 0; i < len(p.text); {
-		c, size := at(p.text, i)
-		if !marks.has(c) {
-			b.copy(p, i, i+size)
+	for done := 0; ; {
+		b.copy(p, done, next)
+		if next == len(p.text) {
+			return b.piece(p.base)
+		}
+		_, size := utf8.DecodeRuneInString(p.text[next:])
+		done = next + size
+		next = n.find(p.text, done)
+	}
+}
+
+// find is the first character of the set at or after i, or the end.
+func (n without) find(s string, i int) int {
+	for i < len(s) {
+		if s[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if n.set.has(r) {
+			break
 		}
 		i += size
 	}
-	return b.piece(p.base)
+	return i
 }
 
 // byteLevelNormalizer puts GPT-2's stand-ins for the bytes of a text.

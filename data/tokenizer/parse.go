@@ -24,7 +24,7 @@ const (
 // document is a tokenizer.json taken apart.
 type document struct {
 	added, normalizer, preTokenizer, postProcessor, decoder json.RawMessage
-	model                                                   *bpe
+	model                                                   model
 }
 
 // Parse reads the bytes of a tokenizer.json; name stands for them in errors.
@@ -102,7 +102,7 @@ func (d *document) field(r *reader, key string) (err error) {
 
 // assemble builds the tokenizer from the parts of a document.
 func (d *document) assemble() (*Tokenizer, error) {
-	t := &Tokenizer{model: d.model, vocab: d.model.vocab}
+	t := &Tokenizer{model: d.model, vocab: d.model.tokens()}
 	wrap := func(field string, err error) error { return fmt.Errorf("%s: %w", field, err) }
 	var err error
 	if t.normalizer, err = parseNormalizer(d.normalizer, &t.faults); err == nil {

@@ -35,6 +35,12 @@ func parsePreTokenizer(dst []preTokenizer, raw json.RawMessage, f *faults) ([]pr
 		step = splitter{runsOfWords{}, removed, true}
 	case "WhitespaceSplit":
 		step = splitter{flagged{set: spaces}, removed, false}
+	case "BertPreTokenizer":
+		step = bertWords{}
+	case "UnicodeScripts":
+		step = byScript{}
+	case "FixedLength":
+		step, err = parseFixedLength(raw)
 	case "CharDelimiterSplit":
 		step, err = parseDelimiter(raw)
 	default:

@@ -22,6 +22,7 @@ type worker struct {
 	links     []int32
 	heap      []candidate
 	key       []byte
+	steps     []step
 
 	// normalisation
 	dest  []change
@@ -74,7 +75,7 @@ func (p *pool) give(w *worker) {
 
 // trim drops buffers that one long text has made large.
 func (w *worker) trim() {
-	largest := max(cap(w.cuts[0]), cap(w.cuts[1]), cap(w.matches), cap(w.runes), cap(w.links), cap(w.heap), cap(w.dest),
+	largest := max(cap(w.cuts[0]), cap(w.cuts[1]), cap(w.matches), cap(w.runes), cap(w.links), cap(w.heap), cap(w.dest), cap(w.steps),
 		w.normal.size(), w.pre.size())
 	if largest > maxKept {
 		*w = worker{cache: w.cache}

@@ -19,7 +19,7 @@ type written struct {
 
 // assemble builds the tokenizer by way of the same code that reads documents, so
 // that what is written and read again is the same.
-func (d *written) assemble(m *bpe) (*Tokenizer, error) {
+func (d *written) assemble(m model) (*Tokenizer, error) {
 	doc := document{model: m}
 	for _, part := range []struct {
 		to   *json.RawMessage
@@ -64,30 +64,25 @@ func (b *lines) Write(p []byte) (int, error) {
 }
 
 // WriteJSON writes the tokenizer as a tokenizer.json: the very bytes it was read
-// from, or for a GGUF vocabulary a file that the Rust library reads and that
-// gives the same ids.
+// from, or for another source a file that the Rust library reads and that gives
+// the same ids.
 func (t *Tokenizer) WriteJSON(w io.Writer) error {
 	if t.source != nil {
 		_, err := w.Write(t.source)
 		return err
-	}
-	m, ok := t.model.(*bpe)
-	if !ok || t.parts == nil {
-		return fmt.Errorf("tokenizer: writing: %w: this model", ErrUnsupported)
 	}
 	b := bufio.NewWriterSize(w, 1<<16)
 	d := t.parts
 	fmt.Fprintf(b, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n  \"added_tokens\": %s,\n", d.added)
 	fmt.Fprintf(b, "  \"normalizer\": %s,\n  \"pre_tokenizer\": %s,\n  \"post_processor\": %s,\n  \"decoder\": %s,\n",
 		d.normalizer, d.preTokenizer, d.postProcessor, d.decoder)
-	if err := m.write(b); err != nil {
+	if err := t.model.write(b); err != nil {
 		return err
 	}
 	b.WriteString("\n}\n")
 	return b.Flush()
 }
 
-// write writes the field model; errors of b show when it is flushed.
 func (m *bpe) write(b *bufio.Writer) error {
 	unk, err := json.Marshal(m.unkText)
 	if err != nil {
@@ -99,20 +94,11 @@ func (m *bpe) write(b *bufio.Writer) error {
 	fmt.Fprintf(b, "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": %s,\n"+
 		"    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n    \"fuse_unk\": %t,\n"+
 		"    \"byte_fallback\": %t,\n    \"ignore_merges\": %t,\n    \"vocab\": {", unk, m.fuseUnk, m.byteFallback, m.ignoreMerges)
-	sep := "\n"
-	for id := range m.vocab.places {
-		if !m.vocab.has(int32(id)) || m.vocab.id(m.vocab.text(int32(id))) != int32(id) {
-			continue
-		}
-		text, err := marshal(str(m.vocab.text(int32(id))))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(b, "%s      %s: %d", sep, text, id)
-		sep = ",\n"
+	if err := m.vocab.write(b); err != nil {
+		return err
 	}
 	b.WriteString("\n    },\n    \"merges\": [")
-	sep = "\n"
+	sep := "\n"
 	for _, s := range m.merges.ranked() {
 		pair, err := marshal([2]string{str(m.vocab.text(int32(s.pair >> 32))), str(m.vocab.text(int32(uint32(s.pair))))})
 		if err != nil {
@@ -122,6 +108,23 @@ func (m *bpe) write(b *bufio.Writer) error {
 		sep = ",\n"
 	}
 	b.WriteString("\n    ]\n  }")
+	return nil
+}
+
+// write writes the entries of the field vocab by id.
+func (v *vocab) write(b *bufio.Writer) error {
+	sep := "\n"
+	for id := range v.places {
+		if !v.has(int32(id)) || v.id(v.text(int32(id))) != int32(id) {
+			continue
+		}
+		text, err := marshal(str(v.text(int32(id))))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "%s      %s: %d", sep, text, id)
+		sep = ",\n"
+	}
 	return nil
 }
 

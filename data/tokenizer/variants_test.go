@@ -4,16 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// variants is what testdata/variants.py writes.
+// variants is what testdata/variants.py and testdata/words.py write.
 type variants struct {
 	Bases map[string]struct {
-		Vocab  map[string]int
+		Vocab  json.RawMessage // an object, or where there are no merges also a list
 		Merges [][2]string
 	}
 	Cases []variant
@@ -40,29 +41,15 @@ type variant struct {
 
 // document is the tokenizer.json of a variant.
 func (v *variants) document(t testing.TB, c *variant) []byte {
-	gone := map[string]bool{}
-	for _, token := range c.Drop {
-		gone[token] = true
-	}
 	model := map[string]any{}
 	for k, x := range c.Options {
 		model[k] = x
 	}
-	vocab := map[string]int{}
-	for token, id := range v.Bases[c.Base].Vocab {
-		if !gone[token] {
-			vocab[token] = id
-		}
+	base := v.Bases[c.Base]
+	model["vocab"] = base.Vocab
+	if base.Merges != nil {
+		model["vocab"], model["merges"] = shrunk(t, base.Vocab, base.Merges, c.Drop)
 	}
-	merges := [][2]string{}
-	for _, p := range v.Bases[c.Base].Merges {
-		_, left := vocab[p[0]]
-		_, right := vocab[p[1]]
-		if _, both := vocab[p[0]+p[1]]; left && right && both {
-			merges = append(merges, p)
-		}
-	}
-	model["vocab"], model["merges"] = vocab, merges
 	raw, err := json.Marshal(map[string]any{
 		"version": "1.0", "added_tokens": c.Added, "normalizer": c.Normalizer, "pre_tokenizer": c.PreTokenizer,
 		"post_processor": c.PostProcessor, "decoder": c.Decoder, "model": model,
@@ -71,13 +58,44 @@ func (v *variants) document(t testing.TB, c *variant) []byte {
 	return raw
 }
 
+// shrunk is a vocabulary without some tokens, and the merges that are left.
+func shrunk(t testing.TB, raw json.RawMessage, merges [][2]string, drop []string) (map[string]int, [][2]string) {
+	gone := map[string]bool{}
+	for _, token := range drop {
+		gone[token] = true
+	}
+	var all map[string]int
+	require.NoError(t, json.Unmarshal(raw, &all))
+	vocab := map[string]int{}
+	for token, id := range all {
+		if !gone[token] {
+			vocab[token] = id
+		}
+	}
+	left := [][2]string{}
+	for _, p := range merges {
+		_, a := vocab[p[0]]
+		_, b := vocab[p[1]]
+		if _, both := vocab[p[0]+p[1]]; a && b && both {
+			left = append(left, p)
+		}
+	}
+	return vocab, left
+}
+
 // TestVariants compares combinations of all parts with the Rust library. A larger
 // set can be named by POSTTRAIN_TOKENIZER_VARIANTS.
 func TestVariants(t *testing.T) {
-	path := os.Getenv("POSTTRAIN_TOKENIZER_VARIANTS")
-	if path == "" {
-		path = "testdata/variants.json.gz"
+	paths := []string{"testdata/variants.json.gz", "testdata/words.json.gz"}
+	if path := os.Getenv("POSTTRAIN_TOKENIZER_VARIANTS"); path != "" {
+		paths = []string{path}
 	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) { testVariants(t, path) })
+	}
+}
+
+func testVariants(t *testing.T, path string) {
 	var all variants
 	require.NoError(t, json.Unmarshal(gunzip(t, path), &all))
 	require.NotEmpty(t, all.Cases)

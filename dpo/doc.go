@@ -2,7 +2,22 @@
 // preferred, and the policy is to make it more likely than the other, no further
 // from a reference policy than it takes.
 //
-// A loss is a value: Sigmoid (DPO), IPO, Hinge, … , a Sum of several, or a
-// caller's own LossFunc; Losses lists them. Each has its formula and source in its
-// comment, and package losstest holds the laws all of them keep.
+// Start with New, which takes a policy (a model and, usually, an adapter) and a
+// source of packed pairs (Batcher), and returns a Trainer; its Steps iterates over
+// optimizer steps, its Train runs to the end. A loss is a value: Sigmoid (DPO),
+// IPO, Hinge, …, a Sum of several, or a caller's own LossFunc; Losses lists them.
+// Each has its formula and source in its comment, and package losstest holds the
+// laws all of them keep. Options name what is shared by all losses: β, the
+// divergence, LD-DPO's α and the Reference, by default the policy as it was at the
+// start.
+//
+// A pair's prompt is computed once and shared by its answers, unless
+// BatchOptions.Separate. How a step is cut into micro-batches does not change its
+// gradient, but for losses that compare pairs with each other
+// (Traits.BatchCoupled): they refuse a step of several micro-batches. A run resumes
+// exactly, over the same pairs and from the same start only.
+//
+// Limitations: one device; dropout is off; weights stored in 16 bits can carry an
+// adapter but not be trained themselves; with models whose rotary frequencies
+// depend on the length of a text (dynamic NTK, longrope) use BatchOptions.Separate.
 package dpo

@@ -1,0 +1,109 @@
+package dpo
+
+import "github.com/posttrain/posttrain/data"
+
+// Batch is one packed micro-batch of B pairs. Its targets are the tokens of the
+// answers; targets of one segment stand together, in the order of the segments.
+type Batch struct {
+	data.Packed
+
+	TargetEnds       []int32 // (S) exclusive end of each segment's targets
+	Chosen, Rejected []int32 // (B) the segments of each pair's answers
+	Pairs            []int32 // (B) place of each pair in the dataset, or -1
+	Texts            int     // tokens of all texts, prompts counted once an answer
+}
+
+// Reset empties the micro-batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.Packed.Reset()
+	b.TargetEnds, b.Chosen, b.Rejected, b.Pairs = b.TargetEnds[:0], b.Chosen[:0], b.Rejected[:0], b.Pairs[:0]
+	b.Texts = 0
+}
+
+// Add appends a pair as two segments, prompt and answer each; index is its place
+// in the dataset.
+func (b *Batch) Add(p Pair, index int32) {
+	b.Chosen = append(b.Chosen, b.text(p.Prompt, p.Chosen, index))
+	b.Rejected = append(b.Rejected, b.text(p.Prompt, p.Rejected, index))
+	b.count(p, index)
+}
+
+// AddShared appends a pair as three segments: the prompt, computed once, and two
+// answers that have it as their prefix.
+func (b *Batch) AddShared(p Pair, index int32) {
+	first := int32(len(b.Tokens))
+	b.tokens(p.Prompt, 0)
+	prompt := b.end(-1, index)
+	last := first + int32(len(p.Prompt)) - 1
+	for _, side := range [...]struct {
+		answer []int32
+		list   *[]int32
+	}{{p.Chosen, &b.Chosen}, {p.Rejected, &b.Rejected}} {
+		at := int32(len(b.Tokens))
+		b.tokens(side.answer, int32(len(p.Prompt)))
+		for i, id := range side.answer {
+			row := last
+			if i > 0 {
+				row = at + int32(i) - 1
+			}
+			b.target(row, id)
+		}
+		*side.list = append(*side.list, b.end(prompt, index))
+	}
+	b.count(p, index)
+}
+
+// text appends one segment of prompt and answer.
+func (b *Batch) text(prompt, answer []int32, index int32) int32 {
+	b.tokens(prompt, 0)
+	for _, id := range answer {
+		b.target(int32(len(b.Tokens))-1, id)
+		b.tokens([]int32{id}, b.Positions[len(b.Positions)-1]+1)
+	}
+	return b.end(-1, index)
+}
+
+func (b *Batch) tokens(ids []int32, position int32) {
+	for i, id := range ids {
+		b.Tokens, b.Positions = append(b.Tokens, id), append(b.Positions, position+int32(i))
+	}
+}
+
+func (b *Batch) target(row, id int32) {
+	b.Rows, b.Targets, b.Weights = append(b.Rows, row), append(b.Targets, id), append(b.Weights, 1)
+}
+
+// end closes a segment and returns its number.
+func (b *Batch) end(prefix, index int32) int32 {
+	b.Ends, b.Prefix = append(b.Ends, int32(len(b.Tokens))), append(b.Prefix, prefix)
+	b.Examples, b.TargetEnds = append(b.Examples, index), append(b.TargetEnds, int32(len(b.Targets)))
+	return int32(len(b.Ends)) - 1
+}
+
+func (b *Batch) count(p Pair, index int32) {
+	b.Pairs = append(b.Pairs, index)
+	b.Texts += p.Len()
+}
+
+// chosenTokens is the number of tokens of all chosen answers.
+func (b *Batch) chosenTokens() int {
+	n := 0
+	for _, s := range b.Chosen {
+		n += segmentLen(b.TargetEnds, s)
+	}
+	return n
+}
+
+// Step holds the micro-batches of one optimizer step.
+type Step struct {
+	Micro []Batch
+	Epoch float64 // epochs finished after this step, with the share of the one under way
+}
+
+// StepSource yields the micro-batches of one optimizer step after the other.
+// Batcher is one.
+type StepSource interface {
+	// Next fills step with the next step, reusing its memory. It returns io.EOF
+	// after the last step.
+	Next(step *Step) error
+}

@@ -1,0 +1,231 @@
+package dpo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/posttrain/posttrain/data"
+)
+
+// BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8 pairs a
+// step, and shares prompts.
+type BatchOptions struct {
+	// PairsPerStep is the number of pairs of an optimizer step; 0 means 8, TRL's.
+	PairsPerStep int
+	// TokensPerStep, in place of PairsPerStep, bounds the tokens of a step, prompts
+	// counted once an answer; at least one pair is taken.
+	TokensPerStep int
+	// TokensPerMicro is the capacity of a micro-batch; the longest pair must fit.
+	// 0 means 2048 or the longest pair, whichever is more.
+	TokensPerMicro int
+	// Separate computes the prompt of a pair twice, once before each answer. By
+	// default it is computed once and shared; results are the same up to rounding.
+	Separate bool
+	// Seed chooses the order of the pairs; each epoch has its own.
+	Seed uint64
+	// Epochs ends the batcher after so many walks over the pairs; 0 means never.
+	Epochs int
+	// Sequential keeps the order of the pairs in every epoch.
+	Sequential bool
+}
+
+// Validate reports every field that makes no sense.
+func (o BatchOptions) Validate() error {
+	var faults []error
+	for _, f := range []struct {
+		name string
+		got  int
+	}{{"PairsPerStep", o.PairsPerStep}, {"TokensPerStep", o.TokensPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
+		if f.got < 0 {
+			faults = append(faults, fmt.Errorf("dpo: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
+		}
+	}
+	if o.TokensPerStep > 0 && o.PairsPerStep > 0 {
+		faults = append(faults, fmt.Errorf("dpo: BatchOptions: got TokensPerStep %d and PairsPerStep %d, want one of them", o.TokensPerStep, o.PairsPerStep))
+	}
+	return errors.Join(faults...)
+}
+
+// size is the tokens a pair takes in a micro-batch.
+func (o BatchOptions) size(p Pair) int {
+	if o.Separate {
+		return p.Len()
+	}
+	return p.Len() - len(p.Prompt)
+}
+
+// Batcher walks over pairs, epoch after epoch, each in an order of its own that
+// depends on the seed alone, and packs each optimizer step best-fit into
+// micro-batches: TokensPerMicro and Separate change the work's layout, never which
+// pairs a step holds. A step never spans two epochs. It implements StepSource and
+// is not safe for concurrent use.
+type Batcher struct {
+	pairs  []Pair
+	opts   BatchOptions
+	cursor data.Cursor
+
+	order       []int32
+	ordered     int // epoch of order, -1 = none
+	packer      data.Packer
+	lengths     []int
+	most        int // pairs in the fullest micro-batch there can be
+	fingerprint string
+}
+
+// NewBatcher returns a Batcher at the start of the first epoch. It refuses pairs
+// without a prompt or without any answer, and those longer than a micro-batch.
+func NewBatcher(pairs []Pair, o BatchOptions) (*Batcher, error) {
+	if err := errors.Join(o.Validate(), checkPairs(pairs)); err != nil {
+		return nil, err
+	}
+	if o.PairsPerStep == 0 && o.TokensPerStep == 0 {
+		o.PairsPerStep = 8
+	}
+	longest, shortest := 0, o.size(pairs[0])
+	for _, p := range pairs {
+		longest, shortest = max(longest, o.size(p)), min(shortest, o.size(p))
+	}
+	if o.TokensPerMicro == 0 {
+		o.TokensPerMicro = max(2048, longest)
+	}
+	var faults []error
+	for _, p := range pairs {
+		if n := o.size(p); n > o.TokensPerMicro && len(faults) < maxFaults {
+			faults = append(faults, fmt.Errorf("dpo: %v: got a pair of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", p.At, n, o.TokensPerMicro))
+		}
+	}
+	most := min(len(pairs), o.TokensPerMicro/max(1, shortest))
+	if o.PairsPerStep > 0 {
+		most = min(most, o.PairsPerStep)
+	}
+	return &Batcher{pairs: pairs, opts: o, ordered: -1, most: most}, errors.Join(faults...)
+}
+
+// Pairs lists the pairs; do not write.
+func (b *Batcher) Pairs() []Pair { return b.pairs }
+
+// Options returns the options with all defaults filled in.
+func (b *Batcher) Options() BatchOptions { return b.opts }
+
+// MaxPairs is the largest number of pairs a micro-batch can have.
+func (b *Batcher) MaxPairs() int { return max(1, b.most) }
+
+// Cursor returns the place before the next step.
+func (b *Batcher) Cursor() data.Cursor { return b.cursor }
+
+// Fingerprint identifies what the batcher yields: a cursor fits every batcher with
+// the same one.
+func (b *Batcher) Fingerprint() string {
+	if b.fingerprint == "" {
+		o := &b.opts
+		b.fingerprint = fmt.Sprintf("pairs %s (%d) in steps of %d pairs or %d tokens, micro-batches of %d tokens, separate %t, seed %d, sequential %t",
+			Fingerprint(b.pairs), len(b.pairs), o.PairsPerStep, o.TokensPerStep, o.TokensPerMicro, o.Separate, o.Seed, o.Sequential)
+	}
+	return b.fingerprint
+}
+
+// Seek moves to a cursor that Cursor returned.
+func (b *Batcher) Seek(c data.Cursor) error {
+	if c.Epoch < 0 || c.Position < 0 || c.Position >= len(b.pairs) || b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
+		return fmt.Errorf("dpo: Seek: got %+v, want a place in %d epochs (0: any) of %d pairs", c, b.opts.Epochs, len(b.pairs))
+	}
+	b.cursor = c
+	return nil
+}
+
+// Steps returns the number of steps in the first epochs epochs, or in all there
+// are.
+func (b *Batcher) Steps(epochs int) int {
+	if b.opts.Epochs > 0 {
+		epochs = min(epochs, b.opts.Epochs)
+	}
+	steps := 0
+	for epoch := range epochs {
+		b.arrange(epoch)
+		for at := 0; at < len(b.order); steps++ {
+			at += b.span(at)
+		}
+	}
+	return steps
+}
+
+// Next fills step with the next optimizer step; see StepSource.
+func (b *Batcher) Next(step *Step) error {
+	if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
+		return io.EOF
+	}
+	b.arrange(b.cursor.Epoch)
+	at := b.cursor.Position
+	n := b.span(at)
+	if b.cursor.Position += n; b.cursor.Position == len(b.pairs) {
+		b.cursor = data.Cursor{Epoch: b.cursor.Epoch + 1}
+	}
+	b.fill(step, b.order[at:at+n])
+	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(len(b.pairs))
+	return nil
+}
+
+// arrange makes order that of the epoch.
+func (b *Batcher) arrange(epoch int) {
+	if b.ordered == epoch {
+		return
+	}
+	b.ordered = epoch
+	if !b.opts.Sequential {
+		b.order = data.Permutation(b.order, len(b.pairs), b.opts.Seed, uint64(epoch))
+		return
+	}
+	b.order = b.order[:0]
+	for i := range b.pairs {
+		b.order = append(b.order, int32(i))
+	}
+}
+
+// span returns how many pairs from position at on make a step.
+func (b *Batcher) span(at int) int {
+	left := len(b.order) - at
+	if b.opts.PairsPerStep > 0 {
+		return min(b.opts.PairsPerStep, left)
+	}
+	n, tokens := 0, 0
+	for n < left {
+		length := b.pairs[b.order[at+n]].Len()
+		if n > 0 && tokens+length > b.opts.TokensPerStep {
+			break
+		}
+		tokens += length
+		n++
+	}
+	return n
+}
+
+// fill packs the pairs into the step's micro-batches.
+func (b *Batcher) fill(step *Step, list []int32) {
+	b.lengths = b.lengths[:0]
+	for _, i := range list {
+		b.lengths = append(b.lengths, b.opts.size(b.pairs[i]))
+	}
+	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	step.resize(n)
+	for k, i := range list {
+		if b.opts.Separate {
+			step.Micro[bins[k]].Add(b.pairs[i], i)
+		} else {
+			step.Micro[bins[k]].AddShared(b.pairs[i], i)
+		}
+	}
+}
+
+// resize makes n empty micro-batches and keeps the memory of all there were.
+func (s *Step) resize(n int) {
+	s.Micro = s.Micro[:cap(s.Micro)]
+	for len(s.Micro) < n {
+		s.Micro = append(s.Micro, Batch{})
+		s.Micro = s.Micro[:cap(s.Micro)]
+	}
+	s.Micro = s.Micro[:n]
+	for i := range s.Micro {
+		s.Micro[i].Reset()
+	}
+}

@@ -1,0 +1,97 @@
+package dpo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
+)
+
+// EvalSource is held-out data: a source that ends (BatchOptions.Epochs 1) and
+// starts again when it is sought to the zero cursor. Batcher is one.
+type EvalSource interface {
+	StepSource
+	Seek(data.Cursor) error
+}
+
+// evaluator measures the policy on held-out pairs: the loss and the metrics of
+// training, each a mean over all pairs or all tokens of answers.
+type evaluator struct {
+	src    EvalSource
+	prog   *program
+	scorer scorer
+	step   Step
+	seen   measurement
+	scores []float64
+	next   train.Evaluator // the caller's own, or nil
+}
+
+// newEvaluator compiles the forward pass in the memory of training.
+func newEvaluator(s *stage, arena *tensor.Arena, next train.Evaluator) (train.Evaluator, error) {
+	if s.opts.EvalData == nil {
+		return next, nil
+	}
+	prog, err := compile(s.policy, s.opts, s.opts.size(), nil, arena)
+	if err != nil {
+		return nil, err
+	}
+	e := &evaluator{src: s.opts.EvalData, prog: prog, next: next}
+	e.scorer, err = newScorer(s.reference, s.opts, arena, s.opts.EvalData)
+	return e, err
+}
+
+// Evaluate implements train.Evaluator.
+func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
+	if err := e.walk(ctx, m); err != nil {
+		return fmt.Errorf("dpo: evaluation: %w", err)
+	}
+	if e.next == nil {
+		return nil
+	}
+	return e.next.Evaluate(ctx, m)
+}
+
+func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
+	if err := e.src.Seek(data.Cursor{}); err != nil {
+		return err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := e.src.Next(&e.step)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range e.step.Micro {
+			if err := e.add(&e.step.Micro[i], m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// add books one micro-batch.
+func (e *evaluator) add(b *Batch, m *train.Metrics) error {
+	if len(b.Chosen) == 0 {
+		return nil
+	}
+	var err error
+	if e.scores, err = e.scorer.score(e.scores[:0], b); err != nil {
+		return err
+	}
+	loss, err := e.prog.compute(b, given{reference: e.scores, meanChosen: meanChosen(e.step.Micro)})
+	if err != nil {
+		return err
+	}
+	n := float64(len(b.Chosen))
+	m.Add("loss", loss/n, n)
+	return e.seen.add(m, e.prog, b, false)
+}

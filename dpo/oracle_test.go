@@ -1,0 +1,234 @@
+package dpo_test
+
+import (
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/model/lora"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/safetensors"
+	"github.com/posttrain/posttrain/train"
+)
+
+// Tolerances of the fixture's README (trainers, §2): what a careful float32 loop
+// differs by from the recorded runs, with room.
+const (
+	runLossTol = 1e-5   // absolute, losses
+	normTol    = 5e-5   // relative, gradient norms
+	weightTol  = 1.5e-5 // absolute, final weights
+	gradTol    = 5e-5   // relative to the largest entry, first clipped gradient
+	// metricTol, relative to sums of hundreds of nats, is for metrics: TRL adds them
+	// up in float32.
+	metricTol = 2e-6
+	// rewardTol, in nats, is for rewards, β times a difference of such sums.
+	rewardTol = 5e-5
+)
+
+// recorded is run.json.gz, as far as it is needed here.
+type recorded struct {
+	Model string         `json:"model"`
+	Args  map[string]any `json:"args"`
+	LoRA  *struct{}      `json:"lora"`
+	Steps []struct {
+		LRUsed float64            `json:"lr_used"`
+		Logged map[string]float64 `json:"logged"`
+		Micro  []struct {
+			Inputs map[string]grid `json:"inputs"`
+		} `json:"micro"`
+	} `json:"steps"`
+}
+
+// grid is an integer tensor of a fixture.
+type grid struct {
+	Shape []int   `json:"shape"`
+	Data  []int32 `json:"data"`
+}
+
+func (r *recorded) number(key string) float64 { v, _ := r.Args[key].(float64); return v }
+
+func TestOracleTrajectories(t *testing.T) {
+	tally := oracle.NewTally(t)
+	for _, root := range oracle.Roots(t, "trainers/trajectories") {
+		runs, err := filepath.Glob(filepath.Join(root, "*", "run.json.gz"))
+		require.NoError(t, err)
+		for _, path := range runs {
+			name := filepath.Base(filepath.Dir(path))
+			if !strings.HasPrefix(name, "dpo_") {
+				tally.Skip(name, "not a run of this package")
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				replay(t, filepath.Dir(path))
+				tally.Compared(1)
+			})
+		}
+	}
+}
+
+// policy opens the run's policy, and the options with its reference.
+func (r *recorded) policy(t *testing.T, dir string) (dpo.Policy, dpo.Options) {
+	open := func() *auto.Checkpoint {
+		c, err := auto.Open(filepath.Join(filepath.Dir(dir), r.Model), auto.Options{Weights: tensor.Float32})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, c.Close()) })
+		return c
+	}
+	p := dpo.Policy{Model: open().Model}
+	o := dpo.Options{MicroTokens: 1024, MaxPairs: 8, MicroMeans: true, Beta: r.number("beta")}
+	if r.Args["loss_type"].([]any)[0] == "ipo" {
+		o.Loss = dpo.IPO{}
+	}
+	if r.LoRA == nil {
+		o.Reference.Model = open().Model
+		return p, o
+	}
+	var err error
+	p.Adapter, err = lora.Load(p.Model, "default", filepath.Join(dir, "adapter_init"))
+	require.NoError(t, err)
+	o.Reference.Base = true
+	return p, o
+}
+
+// replay runs a recorded run through the public trainer.
+func replay(t *testing.T, dir string) {
+	var run recorded
+	oracle.ReadJSON(t, filepath.Join(dir, "run.json.gz"), &run)
+	p, o := run.policy(t, dir)
+	norm := run.number("max_grad_norm")
+	tr, err := dpo.New(p, micros(t, &run), o, train.Options{
+		Optimizer:   train.AdamW{LR: run.number("learning_rate"), Eps: run.number("adam_epsilon"), WeightDecay: run.number("weight_decay")},
+		Schedule:    train.Linear{Warmup: train.Warmup{Steps: int(run.number("warmup_steps"))}},
+		MaxGradNorm: &norm, MaxSteps: int(run.number("max_steps")), Denominator: train.PerMicroBatch,
+	})
+	require.NoError(t, err)
+	n := 0
+	for s, err := range tr.Steps(t.Context()) {
+		require.NoError(t, err)
+		want := run.Steps[n]
+		assert.InDelta(t, want.Logged["loss"], s.Loss, runLossTol, "loss of step %d", n)
+		assert.InEpsilon(t, want.Logged["grad_norm"], s.GradNorm, normTol, "gradient norm of step %d", n)
+		assert.InDelta(t, want.LRUsed, s.LR, 1e-15, "learning rate of step %d", n)
+		for name, value := range want.Logged {
+			if name == "loss" || name == "grad_norm" || name == "learning_rate" || name == "epoch" {
+				continue
+			}
+			got, ok := s.Metrics.Value(name)
+			require.True(t, ok, name)
+			tol := metricTol * math.Max(1, math.Abs(value))
+			if strings.HasPrefix(name, "rewards/") {
+				tol = rewardTol
+			}
+			assert.InDelta(t, value, got, tol, "%s of step %d", name, n)
+		}
+		if n == 0 {
+			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm))
+		}
+		n++
+	}
+	require.Equal(t, len(run.Steps), n)
+	compareWeights(t, dir, tr)
+}
+
+// recordedSteps feeds recorded micro-batches to the trainer.
+type recordedSteps struct {
+	steps []dpo.Step
+	at    int
+}
+
+// Next implements dpo.StepSource.
+func (r *recordedSteps) Next(step *dpo.Step) error {
+	if r.at == len(r.steps) {
+		return io.EOF
+	}
+	*step = r.steps[r.at]
+	r.at++
+	return nil
+}
+
+// micros makes pairs of the recorded batches, whose first half is chosen rows.
+func micros(t *testing.T, run *recorded) *recordedSteps {
+	src := &recordedSteps{}
+	for _, s := range run.Steps {
+		var step dpo.Step
+		for _, m := range s.Micro {
+			var b dpo.Batch
+			rows := m.Inputs["input_ids"].Shape[0]
+			for i := range rows / 2 {
+				prompt, chosen := text(m.Inputs, i)
+				again, rejected := text(m.Inputs, i+rows/2)
+				require.Equal(t, prompt, again)
+				b.Add(dpo.Pair{Prompt: prompt, Chosen: chosen, Rejected: rejected}, int32(i))
+			}
+			step.Micro = append(step.Micro, b)
+		}
+		src.steps = append(src.steps, step)
+	}
+	require.NotEmpty(t, src.steps)
+	return src
+}
+
+// text cuts the padding off a row and splits it.
+func text(in map[string]grid, row int) (prompt, answer []int32) {
+	width := in["input_ids"].Shape[1]
+	for i := row * width; i < (row+1)*width; i++ {
+		switch id := in["input_ids"].Data[i]; {
+		case in["attention_mask"].Data[i] == 0:
+		case in["completion_mask"].Data[i] == 0:
+			prompt = append(prompt, id)
+		default:
+			answer = append(answer, id)
+		}
+	}
+	return prompt, answer
+}
+
+func compareGradients(t *testing.T, dir string, tr *dpo.Trainer, factor float64) {
+	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
+	require.NoError(t, err)
+	defer f.Close()
+	for _, p := range tr.Parameters() {
+		want := fixtureTensor(t, f, p.Name())
+		limit := 0.0
+		for _, v := range want {
+			limit = math.Max(limit, math.Abs(float64(v)))
+		}
+		for i, g := range p.Grad() {
+			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
+		}
+	}
+}
+
+func compareWeights(t *testing.T, dir string, tr *dpo.Trainer) {
+	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
+	require.NoError(t, err)
+	defer f.Close()
+	for _, p := range tr.Parameters() {
+		want := fixtureTensor(t, f, p.Name())
+		for i, v := range p.Data() {
+			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
+		}
+	}
+}
+
+// fixtureTensor finds a parameter by our name or by PEFT's.
+func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	for _, n := range []string{name, "base_model.model." + name + ".weight"} {
+		if x, err := f.Tensor(n); err == nil {
+			v, err := x.Float32()
+			require.NoError(t, err)
+			return v
+		}
+	}
+	require.Fail(t, "the fixture lacks "+name)
+	return nil
+}

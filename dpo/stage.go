@@ -1,0 +1,138 @@
+package dpo
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
+)
+
+// stage implements train.Stage.
+type stage struct {
+	policy    Policy
+	opts      Options
+	src       StepSource
+	reference frozen
+	scorer    scorer
+	params    []*tensor.Param
+	list      []train.Parameter
+	prog      *program
+	arena     *tensor.Arena
+	perMicro  bool // losses are divided by each micro-batch's own pairs
+
+	step  Step
+	count uint64 // optimizer steps begun
+	fresh bool   // the policy is as it was when New was called
+
+	loss    float64       // of the step so far, divided
+	metrics train.Metrics // of the step so far
+	seen    measurement
+	scores  []float64
+}
+
+// Name is "dpo".
+func (s *stage) Name() string { return "dpo" }
+
+// Parameters implements train.Stage.
+func (s *stage) Parameters() []train.Parameter { return s.list }
+
+// Next implements train.Stage.
+func (s *stage) Next(ctx context.Context, b *train.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("dpo: %w", err)
+	}
+	if err := s.src.Next(&s.step); err != nil {
+		return err
+	}
+	if n := len(s.step.Micro); n > 1 && !s.perMicro && traits(s.opts.Loss, s.opts.beta()).BatchCoupled {
+		return fmt.Errorf("dpo: got a step of %d micro-batches for the loss %s, whose pairs must be seen together; want larger micro-batches (BatchOptions.TokensPerMicro), or train.PerMicroBatch to let each be a batch of its own", n, s.opts.Loss.Name())
+	}
+	s.fresh = s.count == 0
+	s.count++
+	s.loss = 0
+	s.metrics.Reset()
+	b.Weights, b.Tokens, b.Epoch = b.Weights[:0], 0, s.step.Epoch
+	for i := range s.step.Micro {
+		b.Weights = append(b.Weights, float64(len(s.step.Micro[i].Chosen)))
+		b.Tokens += s.step.Micro[i].Texts
+	}
+	return nil
+}
+
+// meanChosen is the mean length of the chosen answers of all pairs whose losses
+// are divided together.
+func meanChosen(micro []Batch) float64 {
+	tokens, pairs := 0, 0
+	for i := range micro {
+		tokens += micro[i].chosenTokens()
+		pairs += len(micro[i].Chosen)
+	}
+	return float64(tokens) / float64(max(1, pairs))
+}
+
+// Backward implements train.Stage.
+func (s *stage) Backward(micro int, seed float64) error {
+	b := &s.step.Micro[micro]
+	var err error
+	if s.scores, err = s.scorer.score(s.scores[:0], b); err != nil {
+		return fmt.Errorf("dpo: micro-batch %d: %w", micro, err)
+	}
+	in := given{reference: s.scores, meanChosen: meanChosen(s.step.Micro), seed: seed}
+	if s.perMicro {
+		in.meanChosen = meanChosen(s.step.Micro[micro : micro+1])
+	}
+	loss, err := s.prog.compute(b, in)
+	if err != nil {
+		return fmt.Errorf("dpo: micro-batch %d: %w", micro, err)
+	}
+	s.loss += loss * seed
+	if err := s.seen.add(&s.metrics, s.prog, b, s.opts.MicroMeans); err != nil {
+		return err
+	}
+	if s.fresh && s.reference.start {
+		return s.checkStart(b, loss/float64(max(1, len(b.Chosen))))
+	}
+	return nil
+}
+
+// startTol is how far, in nats and relative to the log-probability of an answer,
+// log-ratios may be from 0 where policy and reference are the same: rounding of
+// sums over differently packed batches.
+const (
+	startTol32 = 1e-4
+	startTol64 = 1e-9
+)
+
+// checkStart asserts that the policy is its reference and the loss what it says it
+// is there.
+func (s *stage) checkStart(b *Batch, loss float64) error {
+	tol := startTol32
+	if precision(s.policy.Model) == tensor.Float64 {
+		tol = startTol64
+	}
+	for i := range b.Chosen {
+		for side, name := range [...]string{"chosen", "rejected"} {
+			ratio, size := s.seen.pairs[side][i], math.Max(1, math.Abs(s.seen.pairs[side+2][i]))
+			if !(math.Abs(ratio) <= tol*size) {
+				return fmt.Errorf("%w: pair %d: log-ratio of the %s answer is %g, want 0", ErrReference, b.Pairs[i], name, ratio)
+			}
+		}
+	}
+	want := traits(s.opts.Loss, s.opts.beta())
+	// A log-ratio of tol·size moves a loss by about as much.
+	if want.Known && !(math.Abs(loss-want.AtReference) <= 100*tol*math.Max(1, math.Abs(want.AtReference))) {
+		return fmt.Errorf("%w: loss %s is %g, want %g as it declares", ErrReference, s.opts.Loss.Name(), loss, want.AtReference)
+	}
+	return nil
+}
+
+// Collect implements train.Stage.
+func (s *stage) Collect(m *train.Metrics) error {
+	m.Set("loss", s.loss)
+	for name, value := range s.metrics.All() {
+		m.Set(name, value)
+	}
+	return nil
+}

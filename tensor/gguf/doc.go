@@ -4,10 +4,9 @@
 // [Open] maps the file, reads its descriptions (milliseconds for a model with a
 // vocabulary of 262 144) and leaves tensor data on disk until a [Tensor] is asked
 // for it. Versions 2 and 3 are read, little-endian, one file or split into parts.
-// Types F32, F16, BF16, F64, I8 to I64, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 and Q2_K to
-// Q6_K are decoded, bit for bit as ggml decodes them; tensors of the other types
-// (IQ…, TQ…, MXFP4, NVFP4, Q1_0, Q2_0, Q8_1, Q8_K) are listed, and decoding them
-// is refused by name. The package does not write files.
+// Types F32, F16, BF16, F64, I8 to I64 and all block types that ggml stores weights
+// in (Q, K, IQ, TQ, MXFP4, NVFP4) are decoded, bit for bit as ggml decodes them;
+// Q8_1 and Q8_K, which hold activations, are listed and refused by name.
 //
 // # How a file differs from a Hugging Face folder
 //

@@ -49,6 +49,13 @@ func FuzzParse(f *testing.F) {
 // block: the bits must agree.
 func FuzzDequantize(f *testing.F) {
 	f.Add(uint8(gguf.Q3_K), make([]byte, 220))
+	for typ := range uint8(43) { // codes and scales of all sizes, for every type
+		block := make([]byte, 2*gguf.Type(typ).BlockSize())
+		for i := range block {
+			block[i] = byte(i*7 + int(typ))
+		}
+		f.Add(typ, block)
+	}
 	f.Add(uint8(gguf.Q5_1), []byte("any bytes will do, as many as you like"))
 	f.Fuzz(func(t *testing.T, typ uint8, data []byte) {
 		g := gguf.Type(typ)

@@ -7,24 +7,39 @@ type Type uint32
 
 // The tensor types this package decodes to float32.
 const (
-	F32  Type = 0
-	F16  Type = 1
-	Q4_0 Type = 2
-	Q4_1 Type = 3
-	Q5_0 Type = 6
-	Q5_1 Type = 7
-	Q8_0 Type = 8
-	Q2_K Type = 10
-	Q3_K Type = 11
-	Q4_K Type = 12
-	Q5_K Type = 13
-	Q6_K Type = 14
-	I8   Type = 24
-	I16  Type = 25
-	I32  Type = 26
-	I64  Type = 27
-	F64  Type = 28
-	BF16 Type = 30
+	F32     Type = 0
+	F16     Type = 1
+	Q4_0    Type = 2
+	Q4_1    Type = 3
+	Q5_0    Type = 6
+	Q5_1    Type = 7
+	Q8_0    Type = 8
+	Q2_K    Type = 10
+	Q3_K    Type = 11
+	Q4_K    Type = 12
+	Q5_K    Type = 13
+	Q6_K    Type = 14
+	IQ2_XXS Type = 16
+	IQ2_XS  Type = 17
+	IQ3_XXS Type = 18
+	IQ1_S   Type = 19
+	IQ4_NL  Type = 20
+	IQ3_S   Type = 21
+	IQ2_S   Type = 22
+	IQ4_XS  Type = 23
+	I8      Type = 24
+	I16     Type = 25
+	I32     Type = 26
+	I64     Type = 27
+	F64     Type = 28
+	IQ1_M   Type = 29
+	BF16    Type = 30
+	TQ1_0   Type = 34
+	TQ2_0   Type = 35
+	MXFP4   Type = 39
+	NVFP4   Type = 40
+	Q1_0    Type = 41
+	Q2_0    Type = 42
 )
 
 // layout describes one type: block numbers occupy size bytes. A size of 0 marks
@@ -38,49 +53,49 @@ type layout struct {
 
 // layouts lists every type that ggml 0.25 knows or once knew, by number.
 var layouts = [...]layout{
-	F32:  {"F32", 1, 4, decodeF32},
-	F16:  {"F16", 1, 2, decodeF16},
-	Q4_0: {"Q4_0", 32, 18, decodeQ4x0},
-	Q4_1: {"Q4_1", 32, 20, decodeQ4x1},
-	4:    {name: "Q4_2"},
-	5:    {name: "Q4_3"},
-	Q5_0: {"Q5_0", 32, 22, decodeQ5x0},
-	Q5_1: {"Q5_1", 32, 24, decodeQ5x1},
-	Q8_0: {"Q8_0", 32, 34, decodeQ8x0},
-	9:    {"Q8_1", 32, 36, nil},
-	Q2_K: {"Q2_K", 256, 84, decodeQ2K},
-	Q3_K: {"Q3_K", 256, 110, decodeQ3K},
-	Q4_K: {"Q4_K", 256, 144, decodeQ4K},
-	Q5_K: {"Q5_K", 256, 176, decodeQ5K},
-	Q6_K: {"Q6_K", 256, 210, decodeQ6K},
-	15:   {"Q8_K", 256, 292, nil},
-	16:   {"IQ2_XXS", 256, 66, nil},
-	17:   {"IQ2_XS", 256, 74, nil},
-	18:   {"IQ3_XXS", 256, 98, nil},
-	19:   {"IQ1_S", 256, 50, nil},
-	20:   {"IQ4_NL", 32, 18, nil},
-	21:   {"IQ3_S", 256, 110, nil},
-	22:   {"IQ2_S", 256, 82, nil},
-	23:   {"IQ4_XS", 256, 136, nil},
-	I8:   {"I8", 1, 1, decodeI8},
-	I16:  {"I16", 1, 2, decodeI16},
-	I32:  {"I32", 1, 4, decodeI32},
-	I64:  {"I64", 1, 8, decodeI64},
-	F64:  {"F64", 1, 8, decodeF64},
-	29:   {"IQ1_M", 256, 56, nil},
-	BF16: {"BF16", 1, 2, decodeBF16},
-	31:   {name: "Q4_0_4_4"},
-	32:   {name: "Q4_0_4_8"},
-	33:   {name: "Q4_0_8_8"},
-	34:   {"TQ1_0", 256, 54, nil},
-	35:   {"TQ2_0", 256, 66, nil},
-	36:   {name: "IQ4_NL_4_4"},
-	37:   {name: "IQ4_NL_4_8"},
-	38:   {name: "IQ4_NL_8_8"},
-	39:   {"MXFP4", 32, 17, nil},
-	40:   {"NVFP4", 64, 36, nil},
-	41:   {"Q1_0", 128, 18, nil},
-	42:   {"Q2_0", 64, 18, nil},
+	F32:     {"F32", 1, 4, decodeF32},
+	F16:     {"F16", 1, 2, decodeF16},
+	Q4_0:    {"Q4_0", 32, 18, decodeQ4x0},
+	Q4_1:    {"Q4_1", 32, 20, decodeQ4x1},
+	4:       {name: "Q4_2"},
+	5:       {name: "Q4_3"},
+	Q5_0:    {"Q5_0", 32, 22, decodeQ5x0},
+	Q5_1:    {"Q5_1", 32, 24, decodeQ5x1},
+	Q8_0:    {"Q8_0", 32, 34, decodeQ8x0},
+	9:       {"Q8_1", 32, 36, nil},
+	Q2_K:    {"Q2_K", 256, 84, decodeQ2K},
+	Q3_K:    {"Q3_K", 256, 110, decodeQ3K},
+	Q4_K:    {"Q4_K", 256, 144, decodeQ4K},
+	Q5_K:    {"Q5_K", 256, 176, decodeQ5K},
+	Q6_K:    {"Q6_K", 256, 210, decodeQ6K},
+	15:      {"Q8_K", 256, 292, nil},
+	IQ2_XXS: {"IQ2_XXS", 256, 66, decodeIQ2XXS},
+	IQ2_XS:  {"IQ2_XS", 256, 74, decodeIQ2XS},
+	IQ3_XXS: {"IQ3_XXS", 256, 98, decodeIQ3XXS},
+	IQ1_S:   {"IQ1_S", 256, 50, decodeIQ1S},
+	IQ4_NL:  {"IQ4_NL", 32, 18, decodeIQ4NL},
+	IQ3_S:   {"IQ3_S", 256, 110, decodeIQ3S},
+	IQ2_S:   {"IQ2_S", 256, 82, decodeIQ2S},
+	IQ4_XS:  {"IQ4_XS", 256, 136, decodeIQ4XS},
+	I8:      {"I8", 1, 1, decodeI8},
+	I16:     {"I16", 1, 2, decodeI16},
+	I32:     {"I32", 1, 4, decodeI32},
+	I64:     {"I64", 1, 8, decodeI64},
+	F64:     {"F64", 1, 8, decodeF64},
+	IQ1_M:   {"IQ1_M", 256, 56, decodeIQ1M},
+	BF16:    {"BF16", 1, 2, decodeBF16},
+	31:      {name: "Q4_0_4_4"},
+	32:      {name: "Q4_0_4_8"},
+	33:      {name: "Q4_0_8_8"},
+	TQ1_0:   {"TQ1_0", 256, 54, decodeTQ1},
+	TQ2_0:   {"TQ2_0", 256, 66, decodeTQ2},
+	36:      {name: "IQ4_NL_4_4"},
+	37:      {name: "IQ4_NL_4_8"},
+	38:      {name: "IQ4_NL_8_8"},
+	MXFP4:   {"MXFP4", 32, 17, decodeMXFP4},
+	NVFP4:   {"NVFP4", 64, 36, decodeNVFP4},
+	Q1_0:    {"Q1_0", 128, 18, decodeQ1x0},
+	Q2_0:    {"Q2_0", 64, 18, decodeQ2x0},
 }
 
 // String is ggml's name of the type, as in "Q4_K".

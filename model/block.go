@@ -9,10 +9,10 @@ import (
 
 // PreNorm is the usual layer: x + attention(norm(x)), then x + MLP(norm(x)).
 type PreNorm struct {
-	AttnNorm *nn.RMSNorm
+	AttnNorm *nn.Norm
 	Attn     *nn.Attention
-	MLPNorm  *nn.RMSNorm
-	MLP      *nn.GatedMLP
+	MLPNorm  *nn.Norm
+	MLP      nn.FeedForward
 }
 
 // Forward adds the layer to the graph.
@@ -30,20 +30,26 @@ type Biases struct{ QKV, O bool }
 func (l *Loader) LoadAttention(path string, i int, b Biases) *nn.Attention {
 	c := l.config
 	q, kv := c.NumAttentionHeads*c.HeadDim, c.NumKeyValueHeads*c.HeadDim
-	a := &nn.Attention{
-		Q: l.Linear(path+".q_proj", c.HiddenSize, q, b.QKV),
-		K: l.Linear(path+".k_proj", c.HiddenSize, kv, b.QKV),
-		V: l.Linear(path+".v_proj", c.HiddenSize, kv, b.QKV),
-		O: l.Linear(path+".o_proj", q, c.HiddenSize, b.O),
-	}
+	a := l.NewAttention(i)
+	a.Q = l.Linear(path+".q_proj", c.HiddenSize, q, b.QKV)
+	a.K = l.Linear(path+".k_proj", c.HiddenSize, kv, b.QKV)
+	a.V = l.Linear(path+".v_proj", c.HiddenSize, kv, b.QKV)
+	a.O = l.Linear(path+".o_proj", q, c.HiddenSize, b.O)
+	return a
+}
+
+// NewAttention is the attention block of layer i without its projections, for
+// families that fuse or name them otherwise.
+func (l *Loader) NewAttention(i int) *nn.Attention {
+	c := l.config
+	a := &nn.Attention{Core: c.attentionOptions()}
 	scaling := c.RoPE
-	a.Core = c.attentionOptions()
 	if c.Sliding(i) {
 		scaling, a.Core.Window = c.LocalRoPE, c.SlidingWindow
 	}
 	var err error
 	if a.RoPE, err = scaling.Options(c.HeadDim); err != nil {
-		l.errs = append(l.errs, fmt.Errorf("%w: layer %d: %w", ErrConfig, i, err))
+		l.Fail(fmt.Errorf("%w: layer %d: %w", ErrConfig, i, err))
 	}
 	return a
 }
@@ -56,11 +62,17 @@ func (l *Loader) LoadGatedMLP(path string) *nn.GatedMLP {
 		Up:   l.Linear(path+".up_proj", c.HiddenSize, c.IntermediateSize, c.MLPBias),
 		Down: l.Linear(path+".down_proj", c.IntermediateSize, c.HiddenSize, c.MLPBias),
 	}
-	var err error
-	if m.Activation, err = activation(c.HiddenAct); err != nil {
-		l.errs = append(l.errs, err)
-	}
+	m.Activation = l.Activation()
 	return m
+}
+
+// Activation is that of the configuration.
+func (l *Loader) Activation() tensor.Activation {
+	a, err := activation(l.config.HiddenAct)
+	if err != nil {
+		l.Fail(err)
+	}
+	return a
 }
 
 // activation maps the name in a configuration to the function.

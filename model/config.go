@@ -114,12 +114,19 @@ func ParseConfig(raw []byte, d Defaults) (*Config, error) {
 	if len(raw) > maxConfigBytes {
 		return nil, fmt.Errorf("%w: config.json has %d bytes, want at most %d", ErrConfig, len(raw), maxConfigBytes)
 	}
-	var f configFile
-	if err := json.Unmarshal(raw, &f); err != nil {
+	fields, err := withUsualNames(raw, d.Aliases)
+	if err != nil {
 		return nil, fmt.Errorf("%w: config.json: %w", ErrConfig, err)
 	}
+	var f configFile
+	if err := json.Unmarshal(fields, &f); err != nil {
+		return nil, fmt.Errorf("%w: config.json: %w", ErrConfig, err)
+	}
+	if f.PartialRotaryFactor == nil && d.PartialRotaryFactor != 0 {
+		f.PartialRotaryFactor = &d.PartialRotaryFactor
+	}
 	c := &Config{
-		ModelType: f.ModelType, VocabSize: f.VocabSize, HiddenSize: f.HiddenSize, IntermediateSize: f.IntermediateSize,
+		ModelType: f.ModelType, VocabSize: f.VocabSize, HiddenSize: f.HiddenSize, IntermediateSize: cmp.Or(f.IntermediateSize, d.IntermediateRatio*f.HiddenSize),
 		NumHiddenLayers: f.NumHiddenLayers, NumAttentionHeads: f.NumAttentionHeads, MaxPositionEmbeddings: f.MaxPositionEmbeddings,
 		NumKeyValueHeads: or(f.NumKeyValueHeads, f.NumAttentionHeads), RMSNormEps: or(f.RMSNormEps, cmp.Or(d.RMSNormEps, 1e-6)),
 		HiddenAct: cmp.Or(f.HiddenActivation, f.HiddenAct, d.HiddenAct, "silu"), MLPBias: f.MLPBias,

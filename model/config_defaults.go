@@ -24,6 +24,29 @@ type Defaults struct {
 	SlidingPattern    int     // every so-manieth layer is full; 0: none is
 	AttnSoftCap       float64 // attn_logit_softcapping; none
 	FinalSoftCap      float64 // final_logit_softcapping; none
+
+	PartialRotaryFactor float64 // the whole head is rotated
+	IntermediateRatio   int     // intermediate_size / hidden_size; config.json must have intermediate_size
+	// Aliases are the family's own names of fields, such as n_embd, and the usual
+	// ones. Where a file has both, the usual one counts.
+	Aliases map[string]string
+}
+
+// withUsualNames is config.json with the usual names of fields.
+func withUsualNames(raw []byte, aliases map[string]string) ([]byte, error) {
+	if len(aliases) == 0 {
+		return raw, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return nil, err
+	}
+	for own, usual := range aliases {
+		if v, ok := fields[own]; ok && !absent(v) && absent(fields[usual]) {
+			fields[usual] = v
+		}
+	}
+	return json.Marshal(fields)
 }
 
 // readCaps reads the soft caps. A null turns one off, whatever the default.

@@ -9,6 +9,10 @@ import (
 type Family struct {
 	// ModelType is model_type in config.json.
 	ModelType string
+	// Prefix begins the names of the parameters inside the model, such as
+	// "transformer."; where a folder has it nowhere, it is put before every name.
+	// Empty for families whose folders always have it.
+	Prefix string
 	// Class is the class of transformers, written to config.json where a model
 	// that came from a GGUF file is saved.
 	Class string
@@ -35,6 +39,14 @@ type GGUF struct {
 	// Names replaces names inside a block, from the folder's to the file's, such
 	// as "post_attention_layernorm": "ffn_norm".
 	Names map[string]string
+	// Outer does so for names outside of blocks, such as
+	// "transformer.wte": "token_embd".
+	Outer map[string]string
+	// Blocks is the path of the blocks in the folder; empty for model.layers.
+	Blocks string
+	// Transposed lists the modules inside a block whose weight is (in, out) in
+	// the folder; it is (out, in) in the file.
+	Transposed []string
 	// Config changes or adds fields of config.json that the usual keys do not
 	// give; nil for none.
 	Config func(f *gguf.File, fields map[string]any) error

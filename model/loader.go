@@ -56,7 +56,7 @@ type Loader struct {
 	used    map[string]bool
 	params  []*tensor.Param
 	linears []*nn.Linear
-	norms   []*nn.RMSNorm
+	norms   []*nn.Norm
 	errs    []error
 }
 
@@ -87,11 +87,36 @@ func (l *Loader) Vector(name string, n int) *tensor.Param {
 }
 
 // RMSNorm loads the norm at a module path, with the configuration's ε and offset.
-func (l *Loader) RMSNorm(path string, n int) *nn.RMSNorm {
-	norm := &nn.RMSNorm{Path: path, Weight: l.Vector(path+".weight", n), Eps: l.config.RMSNormEps, Offset: l.config.NormOffset}
+func (l *Loader) RMSNorm(path string, n int) *nn.Norm {
+	norm := &nn.Norm{Path: path, Weight: l.Vector(path+".weight", n), Eps: l.config.RMSNormEps, Offset: l.config.NormOffset}
 	l.norms = append(l.norms, norm)
 	return norm
 }
+
+// LayerNorm loads the norm with mean and bias at a module path.
+func (l *Loader) LayerNorm(path string, n int) *nn.Norm {
+	norm := &nn.Norm{Path: path, Weight: l.Vector(path+".weight", n), Bias: l.Vector(path+".bias", n), Eps: l.config.RMSNormEps, Centred: true}
+	l.norms = append(l.norms, norm)
+	return norm
+}
+
+// Conv1D loads a linear layer with a bias whose weight is stored (in, out).
+func (l *Loader) Conv1D(path string, in, out int) *nn.Linear {
+	lin := &nn.Linear{Path: path, Weight: l.Matrix(path+".weight", in, out), Bias: l.Vector(path+".bias", out), Transposed: true}
+	l.linears = append(l.linears, lin)
+	return lin
+}
+
+// Ignore accepts a tensor that the model does not need, such as a causal mask of
+// an old checkpoint.
+func (l *Loader) Ignore(names ...string) {
+	for _, n := range names {
+		l.used[n] = true
+	}
+}
+
+// Fail adds an error to what is reported, about the configuration for example.
+func (l *Loader) Fail(err error) { l.errs = append(l.errs, err) }
 
 // Linear loads the linear layer at a module path. The bias is required when the
 // configuration says so, and must be absent otherwise.
@@ -110,13 +135,14 @@ func (l *Loader) Linear(path string, in, out int, bias bool) *nn.Linear {
 // Err reports everything that went wrong so far, or nil.
 func (l *Loader) Err() error { return errors.Join(l.errs...) }
 
-// finish reports everything that went wrong, and tensors nobody asked for.
-func (l *Loader) finish() error {
+// finish reports everything that went wrong, and tensors nobody asked for. A copy
+// of a tied head, named head, is accepted.
+func (l *Loader) finish(head string) error {
 	if err := l.Err(); err != nil || l.opt.IgnoreUnused {
 		return err
 	}
 	for _, n := range l.src.Names() {
-		tied := n == "lm_head.weight" && l.config.TieWordEmbeddings
+		tied := n == head && l.config.TieWordEmbeddings
 		if !l.used[n] && !tied && !strings.HasSuffix(n, ".rotary_emb.inv_freq") {
 			l.errs = append(l.errs, fmt.Errorf("%w: %s", ErrUnusedWeight, n))
 		}

@@ -22,7 +22,7 @@ type Model interface {
 	// by module path, in a stable order. The output head is not among them.
 	Linears() iter.Seq2[string, *nn.Linear]
 	// Norms lists the norms by module path, in a stable order.
-	Norms() iter.Seq2[string, *nn.RMSNorm]
+	Norms() iter.Seq2[string, *nn.Norm]
 	// Embedding is the input layer.
 	Embedding() *nn.Embedding
 	// Output is the output head as a layer; its weight is Head. Use it, or

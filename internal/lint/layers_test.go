@@ -33,6 +33,7 @@ var rows = map[string]int{
 	"model/olmo":                    6,
 	"model/granite":                 6,
 	"model/smollm":                  6,
+	"model/phi":                     6,
 	"model/modeltest":               7,
 	"model/auto":                    7,
 	"sft":                           8,

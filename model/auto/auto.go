@@ -137,7 +137,7 @@ func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, er
 	if err != nil {
 		return nil, err
 	}
-	src := &folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped}
+	src := &folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped, prefix: missingPrefix(folder, fam.Prefix)}
 	if c.Model, err = fam.New(config, model.NewLoader(config, src, o.load())); err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}

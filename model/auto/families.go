@@ -11,13 +11,16 @@ import (
 	"github.com/posttrain/posttrain/model/granite"
 	"github.com/posttrain/posttrain/model/llama"
 	"github.com/posttrain/posttrain/model/olmo"
+	"github.com/posttrain/posttrain/model/phi"
 	"github.com/posttrain/posttrain/model/qwen"
 	"github.com/posttrain/posttrain/model/smollm"
 )
 
 // Families lists the supported kinds of models, one a model_type.
 func Families() []model.Family {
-	return slices.Concat(llama.Families(), qwen.Families(), gemma.Families(), olmo.Families(), granite.Families(), smollm.Families())
+	return slices.Concat(
+		llama.Families(), qwen.Families(), gemma.Families(), olmo.Families(), granite.Families(), smollm.Families(), phi.Families(),
+	)
 }
 
 // family finds the family of a model_type.

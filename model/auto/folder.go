@@ -2,6 +2,7 @@ package auto
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/posttrain/posttrain/tensor"
@@ -16,37 +17,49 @@ type folderSource struct {
 	dtype tensor.Dtype
 	// mapped hands out windows of the mapping instead of copies.
 	mapped bool
+	// prefix is put before the names of the files; empty for none.
+	prefix string
+}
+
+// missingPrefix is prefix, or nothing where a name of the files has it.
+func missingPrefix(folder *safetensors.Folder, prefix string) string {
+	for name := range folder.Tensors() {
+		if strings.HasPrefix(name, prefix) {
+			return ""
+		}
+	}
+	return prefix
 }
 
 // Names lists the tensors of all files.
 func (s *folderSource) Names() []string {
 	var names []string
 	for n := range s.folder.Tensors() {
-		names = append(names, n)
+		names = append(names, s.prefix+n)
 	}
 	return names
 }
 
 // Param reads one tensor.
 func (s *folderSource) Param(name string) (*tensor.Param, error) {
-	t, err := s.folder.Tensor(name)
+	t, err := s.folder.Tensor(strings.TrimPrefix(name, s.prefix))
 	if err != nil {
 		return nil, err
 	}
 	widen := s.dtype == tensor.Float32 || s.dtype == tensor.Float64
 	switch dt := t.Dtype(); {
 	case dt == safetensors.F64 && s.dtype == tensor.Float64:
-		return copied[float64](t)
+		return copied[float64](name, t)
 	case dt == safetensors.F32 && s.mapped:
-		return window[float32](t)
+		return window[float32](name, t)
 	case dt == safetensors.BF16 && !widen && s.mapped:
-		return window[tensor.BF16](t)
+		return window[tensor.BF16](name, t)
 	case dt == safetensors.F16 && !widen && s.mapped:
-		return window[tensor.F16](t)
+		return window[tensor.F16](name, t)
 	case dt == safetensors.BF16 && !widen:
-		return copied[tensor.BF16](t)
+		return copied[tensor.BF16](name, t)
 	case dt == safetensors.F16 && !widen:
-		return copied[tensor.F16](t)
+		return copied[tensor.F16](name, t)
 	case dt.Widens() && (dt.Bits() >= 16):
 		data, err := t.Float32()
 		if err != nil {
@@ -59,7 +72,7 @@ func (s *folderSource) Param(name string) (*tensor.Param, error) {
 
 // copied reads a tensor without converting it. Files are little-endian, as are
 // the machines that this library runs on.
-func copied[T tensor.BF16 | tensor.F16 | float64](t safetensors.Tensor) (*tensor.Param, error) {
+func copied[T tensor.BF16 | tensor.F16 | float64](name string, t safetensors.Tensor) (*tensor.Param, error) {
 	data := make([]T, t.Len())
 	size := int(unsafe.Sizeof(*new(T)))
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), size*len(data))
@@ -71,18 +84,18 @@ func copied[T tensor.BF16 | tensor.F16 | float64](t safetensors.Tensor) (*tensor
 	if err != nil {
 		return nil, err
 	}
-	return tensor.NewParam(t.Name(), data, shapeOf(t)...)
+	return tensor.NewParam(name, data, shapeOf(t)...)
 }
 
 // window is a parameter over the mapping itself where that is aligned, else over
 // a copy.
-func window[T tensor.BF16 | tensor.F16 | float32](t safetensors.Tensor) (*tensor.Param, error) {
+func window[T tensor.BF16 | tensor.F16 | float32](name string, t safetensors.Tensor) (*tensor.Param, error) {
 	bytes, err := t.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	data := unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(bytes))), t.Len())
-	return tensor.NewParam(t.Name(), data, shapeOf(t)...)
+	return tensor.NewParam(name, data, shapeOf(t)...)
 }
 
 // shapeOf is the shape with scalars as vectors of one element.

@@ -35,7 +35,8 @@ var ggufReals = []struct {
 	key, field string
 	required   bool
 }{
-	{"attention.layer_norm_rms_epsilon", "rms_norm_eps", true},
+	{"attention.layer_norm_rms_epsilon", "rms_norm_eps", false}, // one of the two: see ggufConfig
+	{"attention.layer_norm_epsilon", "rms_norm_eps", false},
 	{"rope.freq_base", "rope_theta", false},
 	{"rope.freq_base_swa", "rope_local_base_freq", false},
 	{"attn_logit_softcapping", "attn_logit_softcapping", false},
@@ -66,6 +67,10 @@ func ggufConfig(f *gguf.File, fam model.Family) ([]byte, error) {
 		errs = append(errs, err)
 		fields[n.field] = v
 	}
+	if fields["rms_norm_eps"] == nil {
+		_, err := real(f, prefix+ggufReals[0].key)
+		errs = append(errs, err)
+	}
 	errs = append(errs, ggufShapes(f, fields), ggufIDs(f, fields), ggufRoPE(f, prefix, fields))
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("%w: %w", model.ErrConfig, err)
@@ -73,6 +78,12 @@ func ggufConfig(f *gguf.File, fam model.Family) ([]byte, error) {
 	if fam.GGUF.Config != nil {
 		if err := fam.GGUF.Config(f, fields); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", model.ErrConfig, f.Name(), err)
+		}
+	}
+	for own, usual := range fam.Defaults.Aliases {
+		if v, ok := fields[usual]; ok {
+			fields[own] = v
+			delete(fields, usual)
 		}
 	}
 	return json.MarshalIndent(fields, "", "  ")

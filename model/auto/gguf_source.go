@@ -1,7 +1,9 @@
 package auto
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,43 +52,49 @@ type ggufSource struct {
 // an unknown name keeps it, so that the loader reports it as not used.
 func newGGUFSource(f *gguf.File, layout *model.GGUF, c *model.Config, dt tensor.Dtype) *ggufSource {
 	s := &ggufSource{file: f, layout: layout, config: c, dtype: dt, stored: map[string]string{}}
-	folder := map[string]string{} // the file's name inside a block -> the folder's
-	for _, n := range blockNames {
-		folder[n[1]] = n[0]
-	}
-	for hf, name := range layout.Names {
-		folder[name] = hf
-	}
+	inBlock, outside := folderNames(blockNames, layout.Names), folderNames(outerNames, layout.Outer)
+	blocks := cmp.Or(layout.Blocks, "model.layers")
 	for name := range f.Tensors() {
 		if name == ropeDivisors {
 			continue
 		}
-		hf := folderName(name, folder)
+		hf := folderName(name, blocks, inBlock, outside)
 		s.names = append(s.names, hf)
 		s.stored[hf] = name
 	}
 	return s
 }
 
+// folderNames maps names of the file to those of the folder: the usual ones, and
+// what a family replaces.
+func folderNames(usual [][2]string, own map[string]string) map[string]string {
+	folder := map[string]string{}
+	for _, n := range usual {
+		folder[n[1]] = n[0]
+	}
+	for hf, name := range own {
+		folder[name] = hf
+	}
+	return folder
+}
+
 // folderName translates blk.3.attn_q.weight to
 // model.layers.3.self_attn.q_proj.weight.
-func folderName(name string, inBlock map[string]string) string {
+func folderName(name, blocks string, inBlock, outside map[string]string) string {
 	dot := strings.LastIndexByte(name, '.')
 	if dot < 0 {
 		return name
 	}
 	stem, kind := name[:dot], name[dot:]
-	for _, n := range outerNames {
-		if stem == n[1] {
-			return n[0] + kind
-		}
+	if hf := outside[stem]; hf != "" {
+		return hf + kind
 	}
 	rest, ok := strings.CutPrefix(stem, "blk.")
 	number, part, found := strings.Cut(rest, ".")
 	if i, err := strconv.Atoi(number); !ok || !found || err != nil || strconv.Itoa(i) != number || inBlock[part] == "" {
 		return name
 	}
-	return "model.layers." + number + "." + inBlock[part] + kind
+	return blocks + "." + number + "." + inBlock[part] + kind
 }
 
 // Names lists the tensors by the folder's names.
@@ -116,7 +124,16 @@ func (s *ggufSource) Param(name string) (*tensor.Param, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.transposed(name) {
+		return transpose(p)
+	}
 	return p, s.restore(p)
+}
+
+// transposed says whether the folder has a matrix the other way round.
+func (s *ggufSource) transposed(name string) bool {
+	module, ok := strings.CutSuffix(name, ".weight")
+	return ok && slices.ContainsFunc(s.layout.Transposed, func(n string) bool { return strings.HasSuffix(module, "."+n) })
 }
 
 // decode reads a tensor as float32.

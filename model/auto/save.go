@@ -123,11 +123,7 @@ func savedConfig(m model.Model, o SaveOptions) ([]byte, error) {
 		key = "dtype"
 	}
 	fields[key] = json.RawMessage(`"` + name + `"`)
-	untied := false
-	for name := range m.Params() {
-		untied = untied || name == "lm_head.weight"
-	}
-	fields["tie_word_embeddings"] = json.RawMessage(fmt.Sprint(!untied))
+	fields["tie_word_embeddings"] = json.RawMessage(fmt.Sprint(model.Tied(m)))
 	return indented(fields)
 }
 

@@ -59,9 +59,9 @@ func unwritten(f *gguf.File, fields map[string]any) error {
 
 // block is a layer with a norm on both sides of each half.
 type block struct {
-	preAttn, postAttn *nn.RMSNorm
+	preAttn, postAttn *nn.Norm
 	attn              *nn.Attention
-	preMLP, postMLP   *nn.RMSNorm
+	preMLP, postMLP   *nn.Norm
 	mlp               *nn.GatedMLP
 }
 

@@ -156,5 +156,5 @@ func (s *suite) listing(t *testing.T) {
 	assert.Contains(t, params, a.Embedding().Weight.Name())
 	assert.Equal(t, []int{a.Config().VocabSize, a.Config().HiddenSize}, a.Head().Shape())
 	assert.Equal(t, a.Config().TieWordEmbeddings, a.Head() == a.Embedding().Weight)
-	assert.Equal(t, !a.Config().TieWordEmbeddings, slices.Contains(params, "lm_head.weight"))
+	assert.Equal(t, !a.Config().TieWordEmbeddings, slices.Contains(params, a.Output().Path+".weight"))
 }

@@ -2,14 +2,15 @@ package nn
 
 import "github.com/posttrain/posttrain/tensor"
 
-// Linear is y = x·Wᵀ + b, with any number of adapters of which at most one is
+// Linear is y = x·Wᵀ + b, or x·W + b where the weight is stored Transposed, with any number of adapters of which at most one is
 // active in a graph: it adds a low-rank update, replaces parameters, or both.
 type Linear struct {
-	Path     string        // module path in the checkpoint, such as model.layers.0.self_attn.q_proj
-	Weight   *tensor.Param // (out, in)
-	Bias     *tensor.Param // (out), or nil
-	Adapters map[string]*LowRank
-	Replaced Replacements
+	Path       string        // module path in the checkpoint, such as model.layers.0.self_attn.q_proj
+	Weight     *tensor.Param // (out, in)
+	Bias       *tensor.Param // (out), or nil
+	Transposed bool          // the weight is (in, out), as in GPT-2's Conv1D
+	Adapters   map[string]*LowRank
+	Replaced   Replacements
 }
 
 // LowRank is the update Scale·B·A of a weight matrix.
@@ -25,10 +26,20 @@ type LowRank struct {
 }
 
 // In is the number of input features.
-func (l *Linear) In() int { return l.Weight.Shape()[1] }
+func (l *Linear) In() int {
+	if l.Transposed {
+		return l.Weight.Shape()[0]
+	}
+	return l.Weight.Shape()[1]
+}
 
 // Out is the number of output features.
-func (l *Linear) Out() int { return l.Weight.Shape()[0] }
+func (l *Linear) Out() int {
+	if l.Transposed {
+		return l.Weight.Shape()[1]
+	}
+	return l.Weight.Shape()[0]
+}
 
 // Forward maps x (N,in) to (N,out).
 func (l *Linear) Forward(in *Inputs, x *tensor.Node) *tensor.Node {
@@ -41,9 +52,12 @@ func (l *Linear) Forward(in *Inputs, x *tensor.Node) *tensor.Node {
 	}
 	a := l.Adapters[in.Adapter]
 	if in.Adapter == "" || a == nil {
+		if l.Transposed {
+			return tensor.LinearTransposed(x, w, bias)
+		}
 		return tensor.Linear(x, w, bias)
 	}
-	o := tensor.LoRAOptions{Scale: a.Scale, Salt: a.Salt}
+	o := tensor.LoRAOptions{Scale: a.Scale, Salt: a.Salt, Transposed: l.Transposed}
 	if in.Training {
 		o.Dropout = a.Dropout
 	}

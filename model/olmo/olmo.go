@@ -16,9 +16,9 @@ func Families() []model.Family {
 // block is a layer whose norms stand behind attention and MLP.
 type block struct {
 	attn     *nn.Attention
-	attnNorm *nn.RMSNorm
+	attnNorm *nn.Norm
 	mlp      *nn.GatedMLP
-	mlpNorm  *nn.RMSNorm
+	mlpNorm  *nn.Norm
 }
 
 // Forward adds the layer to the graph.

@@ -27,21 +27,29 @@ func Open(path string, opts ReadOptions) (Source[Row], error) {
 // OpenFS is [Open] for a file of any file system. Errors call it label; ""
 // means name.
 func OpenFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[Row], error) {
-	if err := opts.Validate(); err != nil {
+	label, open, err := opener(fsys, name, label, opts)
+	if err != nil {
 		return nil, err
 	}
+	return Limit[Row](examples(label, open, opts.withDefaults()), opts.Limit), nil
+}
+
+// opener checks what can be checked before the first walk.
+func opener(fsys fs.FS, name, label string, opts ReadOptions) (string, func() (io.ReadCloser, error), error) {
 	if label == "" {
 		label = name
 	}
+	if err := opts.Validate(); err != nil {
+		return label, nil, err
+	}
 	info, err := fs.Stat(fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", label, err)
+		return label, nil, fmt.Errorf("data: %s: %w", label, err)
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("data: %s: got a folder, want a JSON or JSON Lines file", label)
+		return label, nil, fmt.Errorf("data: %s: got a folder, want a JSON or JSON Lines file", label)
 	}
-	open := func() (io.ReadCloser, error) { return fsys.Open(name) }
-	return Limit[Row](&file{label: label, open: open, opts: opts.withDefaults()}, opts.Limit), nil
+	return label, func() (io.ReadCloser, error) { return fsys.Open(name) }, nil
 }
 
 // Read returns the rows of one stream; label stands for the file in errors. It
@@ -51,27 +59,37 @@ func Read(r io.Reader, label string, opts ReadOptions) iter.Seq2[Row, error] {
 		return func(yield func(Row, error) bool) { yield(Row{}, err) }
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
-	return Limit[Row](&file{label: label, open: open, opts: opts.withDefaults()}, opts.Limit).All()
+	return Limit[Row](examples(label, open, opts.withDefaults()), opts.Limit).All()
 }
 
-// file is the Source behind Open.
-type file struct {
+// file is the Source behind Open and OpenPairs.
+type file[R any] struct {
 	label string
 	open  func() (io.ReadCloser, error)
 	opts  ReadOptions
+	// decoder starts what makes rows of one walk out of JSON texts.
+	decoder func() func(raw []byte, at Place) (R, error)
+}
+
+// examples are the rows of a file of examples.
+func examples(label string, open func() (io.ReadCloser, error), opts ReadOptions) *file[Row] {
+	return &file[Row]{label: label, open: open, opts: opts, decoder: func() func([]byte, Place) (Row, error) {
+		return (&decoder{opts: opts, shape: opts.Shape}).row
+	}}
 }
 
 // All walks over the file once.
-func (f *file) All() iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) {
+func (f *file[R]) All() iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		var none R
 		stream, err := f.open()
 		if err != nil {
-			yield(Row{}, fmt.Errorf("data: %s: %w", f.label, err))
+			yield(none, fmt.Errorf("data: %s: %w", f.label, err))
 			return
 		}
 		defer stream.Close()
 		if err := f.walk(stream, yield); err != nil && !errors.Is(err, errStopped) {
-			yield(Row{}, err)
+			yield(none, err)
 		}
 	}
 }
@@ -79,14 +97,14 @@ func (f *file) All() iter.Seq2[Row, error] {
 // errStopped ends a walk whose consumer has seen enough.
 var errStopped = errors.New("stopped")
 
-func (f *file) walk(stream io.Reader, yield func(Row, error) bool) error {
+func (f *file[R]) walk(stream io.Reader, yield func(R, error) bool) error {
 	plain, closePlain, err := decompress(stream, f.label, f.opts)
 	if err != nil {
 		return err
 	}
 	defer closePlain()
 	split := newSplitter(plain, f.label, f.opts.MaxRowBytes)
-	dec := &decoder{opts: f.opts, shape: f.opts.Shape}
+	decode := f.decoder()
 	rows := 0
 	for {
 		raw, line, err := split.next()
@@ -96,7 +114,7 @@ func (f *file) walk(stream io.Reader, yield func(Row, error) bool) error {
 		if err != nil {
 			return err
 		}
-		row, err := dec.row(raw, Place{File: f.label, Line: line})
+		row, err := decode(raw, Place{File: f.label, Line: line})
 		if err != nil {
 			return err
 		}

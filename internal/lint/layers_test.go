@@ -34,6 +34,8 @@ var rows = map[string]int{
 	"model/granite":                 6,
 	"model/smollm":                  6,
 	"model/phi":                     6,
+	"model/gptneox":                 6,
+	"model/gpt2":                    6,
 	"model/modeltest":               7,
 	"model/auto":                    7,
 	"sft":                           8,

@@ -6,9 +6,10 @@
 // Open gives a Checkpoint: model, tokenizer, chat template and the ids of special
 // tokens. Save writes one as a Hugging Face folder that transformers and other
 // tools read. Families lists what is supported: model_type llama, mistral, qwen2,
-// qwen3, gemma, gemma2, gemma3_text, olmo2, granite, smollm3 and phi3, from GGUF
-// files llama, qwen2, qwen3, gemma3 and phi3; ParseConfig tells the family of a
-// config.json, and New makes a model of one without a checkpoint.
+// qwen3, gemma, gemma2, gemma3_text, olmo2, granite, smollm3, phi3, gpt_neox and
+// gpt2, from GGUF files llama, qwen2, qwen3, gemma3, phi3 and gpt2; ParseConfig
+// tells the family of a config.json, and New makes a model of one without a
+// checkpoint.
 //
 // A checkpoint is checked before it is used: every missing weight, wrong shape,
 // NaN and tensor that would be left out is named in one error.

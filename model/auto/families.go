@@ -8,6 +8,8 @@ import (
 
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/gemma"
+	"github.com/posttrain/posttrain/model/gpt2"
+	"github.com/posttrain/posttrain/model/gptneox"
 	"github.com/posttrain/posttrain/model/granite"
 	"github.com/posttrain/posttrain/model/llama"
 	"github.com/posttrain/posttrain/model/olmo"
@@ -20,6 +22,7 @@ import (
 func Families() []model.Family {
 	return slices.Concat(
 		llama.Families(), qwen.Families(), gemma.Families(), olmo.Families(), granite.Families(), smollm.Families(), phi.Families(),
+		gptneox.Families(), gpt2.Families(),
 	)
 }
 

@@ -16,7 +16,7 @@ type Biases string
 const (
 	NoBiases     Biases = ""          // none
 	TargetBiases Biases = "lora_only" // those of the adapted layers
-	AllBiases    Biases = "all"       // those of all linear layers
+	AllBiases    Biases = "all"       // those of all linear layers and norms
 )
 
 // noBiases is NoBiases in a file.

@@ -104,7 +104,7 @@ func TestParsePEFTRefusesByName(t *testing.T) {
 		`"bias":7`:                     "bias: got 7",
 		`"use_dora":true`:              `use_dora: got true, which is not supported, want null or false`,
 		`"lora_bias":"x"`:              `lora_bias: got "x"`,
-		`"fan_in_fan_out":true`:        "fan_in_fan_out",
+		`"fan_in_fan_out":1`:           "fan_in_fan_out",
 		`"modules_to_save":[""]`:       "a module to save has no name",
 		`"modules_to_save":{}`:         "modules_to_save: got {}: want one of type string or a list",
 		`"layers_to_transform":[1,-2]`: "a layer is -2, want 0 or more",
@@ -164,7 +164,7 @@ func TestConfigSurvivesAFile(t *testing.T) {
 		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Layers: []int{3, 0}, LayersPattern: []string{"layers", "h"}, BiasOnB: true, Biases: AllBiases},
 	} {
 		c = c.withDefaults()
-		raw, err := c.writePEFT()
+		raw, err := c.writePEFT(false)
 		require.NoError(t, err)
 		back, err := parsePEFT("f", raw)
 		require.NoError(t, err)
@@ -192,11 +192,11 @@ func FuzzParsePEFT(f *testing.F) {
 		}
 		require.NoError(t, c.Validate())
 		c = c.withDefaults()
-		first, err := c.writePEFT()
+		first, err := c.writePEFT(false)
 		require.NoError(t, err)
 		back, err := parsePEFT("f", first)
 		require.NoError(t, err)
-		second, err := back.withDefaults().writePEFT()
+		second, err := back.withDefaults().writePEFT(false)
 		require.NoError(t, err)
 		require.Equal(t, string(first), string(second))
 	})

@@ -21,7 +21,8 @@ const (
 type layer struct {
 	path     string
 	kind     kind
-	weight   **tensor.Param          // (out, in), (in, out) of an embedding, (in) of a norm
+	turned   bool                    // the weight is (in, out)
+	weight   **tensor.Param          // (out, in), (in, out) of an embedding or where turned, (in) of a norm
 	bias     **tensor.Param          // (out); nil, or points to nil, for none
 	adapters *map[string]*nn.LowRank // nil of a norm
 	replaced *nn.Replacements
@@ -32,12 +33,12 @@ func layers(m model.Model) []layer {
 	e, o := m.Embedding(), m.Output()
 	list := []layer{{path: e.Path, kind: embedding, weight: &e.Weight, adapters: &e.Adapters, replaced: &e.Replaced}}
 	for path, l := range m.Linears() {
-		list = append(list, layer{path, inner, &l.Weight, &l.Bias, &l.Adapters, &l.Replaced})
+		list = append(list, layer{path, inner, l.Transposed, &l.Weight, &l.Bias, &l.Adapters, &l.Replaced})
 	}
 	for path, n := range m.Norms() {
-		list = append(list, layer{path: path, kind: norm, weight: &n.Weight, replaced: &n.Replaced})
+		list = append(list, layer{path: path, kind: norm, weight: &n.Weight, bias: &n.Bias, replaced: &n.Replaced})
 	}
-	return append(list, layer{o.Path, head, &o.Weight, &o.Bias, &o.Adapters, &o.Replaced})
+	return append(list, layer{o.Path, head, o.Transposed, &o.Weight, &o.Bias, &o.Adapters, &o.Replaced})
 }
 
 // hasBias says whether the layer itself has a bias.
@@ -51,14 +52,14 @@ func (l *layer) knows(name string) bool {
 // in and out are the numbers of features; an embedding's input features are the
 // vocabulary.
 func (l *layer) in() int {
-	if l.kind == embedding {
+	if l.kind == embedding || l.turned {
 		return (*l.weight).Shape()[0]
 	}
 	return (*l.weight).Shape()[1]
 }
 
 func (l *layer) out() int {
-	if l.kind == embedding {
+	if l.kind == embedding || l.turned {
 		return (*l.weight).Shape()[1]
 	}
 	return (*l.weight).Shape()[0]

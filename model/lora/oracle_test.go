@@ -71,10 +71,6 @@ func TestOracleAdapters(t *testing.T) {
 	tally := oracle.NewTally(t)
 	for _, c := range adapterCases(t) {
 		t.Run(filepath.Base(filepath.Dir(c.root))+"/"+c.Name, func(t *testing.T) {
-			if c.Base == "gpt2" {
-				tally.Skip(c.Name, "model_type gpt2 and fan_in_fan_out not supported yet")
-				return
-			}
 			if field, ok := laterAdapters[c.Name]; ok {
 				tally.Skip(c.Name, field+" not supported yet")
 				_, err := lora.Load(open(t, c, tensor.Float32), "x", c.dir)

@@ -58,14 +58,15 @@ func (m *module) weightSum(weight *tensor.Param) ([]float64, error) {
 		return nil, err
 	}
 	g := kernel.Gemm64{K: m.rank, C: w, Alpha: m.scale, Accumulate: true}
-	if m.kind == embedding { // (in, out) += (in, r)·(out, r)ᵀ
-		g.M, g.N, g.A, g.B, g.TransB = m.in(), m.out(), a, b, true
-		g.LDB = m.rank
-	} else { // (out, in) += (out, r)·(r, in)
-		g.M, g.N, g.A, g.B = m.out(), m.in(), b, a
-		g.LDB = m.in()
+	switch {
+	case m.kind == embedding: // (in, out) += (in, r)·(out, r)ᵀ
+		g.M, g.N, g.A, g.LDA, g.B, g.LDB, g.TransB = m.in(), m.out(), a, m.rank, b, m.rank, true
+	case m.turned: // (in, out) += (r, in)ᵀ·(out, r)ᵀ
+		g.M, g.N, g.A, g.LDA, g.TransA, g.B, g.LDB, g.TransB = m.in(), m.out(), a, m.in(), true, b, m.rank, true
+	default: // (out, in) += (out, r)·(r, in)
+		g.M, g.N, g.A, g.LDA, g.B, g.LDB = m.out(), m.in(), b, m.rank, a, m.in()
 	}
-	g.LDA, g.LDC = m.rank, g.N
+	g.LDC = g.N
 	g.Run()
 	return w, nil
 }

@@ -32,6 +32,7 @@ const maxShown = 80
 var allowed = map[string][]string{
 	"peft_type":         {`"LORA"`},
 	"init_lora_weights": {"null", "true", "false", `"gaussian"`, `"orthogonal"`, `"eva"`},
+	"fan_in_fan_out":    {"null", "true", "false"}, // PEFT goes by the layers, and so do we
 	"auto_mapping":      nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "loftq_config": nil,
 	"lora_ga_config": nil, "megatron_core": nil, "peft_version": nil, "qalora_group_size": nil, "runtime_config": nil,
 }
@@ -185,13 +186,14 @@ type peft struct {
 	LayersPattern  []string          `json:"layers_pattern"`
 }
 
-// writePEFT is the configuration as PEFT writes it.
-func (c Config) writePEFT() ([]byte, error) {
+// writePEFT is the configuration as PEFT writes it. Turned says that the adapted
+// weights are stored (in, out).
+func (c Config) writePEFT(turned bool) ([]byte, error) {
 	f := peft{
 		PEFTType: "LORA", TaskType: c.TaskType, BaseModel: orNull(c.BaseModel), Revision: orNull(c.Revision), InferenceMode: true,
 		R: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, TargetModules: listOrPattern(c.Targets, c.TargetPattern),
 		ExcludeModules: listOrPattern(c.Exclude, c.ExcludePattern), RankPattern: c.RankPattern, AlphaPattern: c.AlphaPattern,
-		UseRSLoRA: c.RankStabilised, Bias: c.Biases, LoRABias: c.BiasOnB, InitWeights: true,
+		UseRSLoRA: c.RankStabilised, Bias: c.Biases, LoRABias: c.BiasOnB, FanInFanOut: turned, InitWeights: true,
 		ModulesToSave: c.ModulesToSave, Layers: c.Layers, LayersPattern: c.LayersPattern,
 	}
 	var b bytes.Buffer

@@ -25,7 +25,7 @@ func (a *Adapter) Save(dir, base string) error {
 	if base != "" && base != c.BaseModel {
 		c.BaseModel, c.Revision = base, ""
 	}
-	raw, err := c.writePEFT()
+	raw, err := c.writePEFT(slices.ContainsFunc(a.modules, func(m *module) bool { return m.turned }))
 	if err != nil {
 		return fmt.Errorf("lora: %w", err)
 	}

@@ -1,0 +1,97 @@
+package dpo_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
+)
+
+// session is a run that can be started again from nothing but its folder.
+type session struct {
+	full  bool
+	pairs []dpo.Pair
+	opts  dpo.Options
+}
+
+func (s session) trainer(t *testing.T, dir string, resume bool) (*dpo.Trainer, error) {
+	t.Helper()
+	p := dpo.Policy{Model: tinyModel(t, "qwen3", tensor.Float32)}
+	if !s.full {
+		p = adapted(t, p.Model, false)
+	}
+	loop := plain(9)
+	loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 3
+	return dpo.New(p, batcher(t, s.pairs, dpo.BatchOptions{PairsPerStep: 4, TokensPerMicro: 40, Seed: 3}), s.opts, loop)
+}
+
+// losses runs until the step stop, or to the end.
+func losses(t *testing.T, tr *dpo.Trainer, stop int) (list []float64) {
+	t.Helper()
+	for s, err := range tr.Steps(t.Context()) {
+		require.NoError(t, err)
+		list = append(list, s.Loss)
+		if s.N == stop {
+			break
+		}
+	}
+	return list
+}
+
+func TestResumedRunIsTheUndisturbedOne(t *testing.T) {
+	for name, full := range map[string]bool{"adapter": false, "all weights": true} {
+		t.Run(name, func(t *testing.T) {
+			s := session{full: full, pairs: somePairs(14)}
+			whole, err := s.trainer(t, "", false)
+			require.NoError(t, err)
+			want := losses(t, whole, 0)
+			require.Len(t, want, 9)
+			dir := t.TempDir()
+			first, err := s.trainer(t, dir, false)
+			require.NoError(t, err)
+			require.Equal(t, want[:5], losses(t, first, 5)) // the checkpoint is of step 3
+			second, err := s.trainer(t, dir, true)
+			require.NoError(t, err)
+			require.Equal(t, 3, second.Step())
+			require.Equal(t, want[3:], losses(t, second, 0))
+			for i, p := range second.Parameters() {
+				require.Equal(t, whole.Parameters()[i].Data(), p.Data(), p.Name())
+			}
+		})
+	}
+}
+
+func TestResumeRefusesOtherRuns(t *testing.T) {
+	s := session{pairs: somePairs(14)}
+	dir := t.TempDir()
+	first, err := s.trainer(t, dir, false)
+	require.NoError(t, err)
+	losses(t, first, 4)
+	for name, change := range map[string]func(s *session){
+		"pairs":     func(s *session) { s.pairs = somePairs(13) },
+		"loss":      func(s *session) { s.opts.Loss = dpo.IPO{} },
+		"beta":      func(s *session) { s.opts.Beta = 0.2 },
+		"reference": func(s *session) { s.opts.Reference.Base = true },
+		"ld_alpha":  func(s *session) { s.opts.LDAlpha = new(0.5) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other := s
+			change(&other)
+			tr, err := other.trainer(t, dir, true)
+			if err == nil {
+				for _, err = range tr.Steps(t.Context()) {
+					break
+				}
+			}
+			if name == "pairs" {
+				require.ErrorIs(t, err, dpo.ErrDataChanged)
+				return
+			}
+			require.ErrorIs(t, err, train.ErrOptionsChanged)
+			require.ErrorContains(t, err, name)
+		})
+	}
+}

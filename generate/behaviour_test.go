@@ -57,6 +57,10 @@ func TestContextEnds(t *testing.T) {
 	require.ErrorIs(t, err, ErrPromptTooLong)
 	require.ErrorContains(t, err, "prompt 0 has 24 tokens, the context 24")
 	assert.Equal(t, 256, newGenerator(t, tiny(t, "llama", tensor.Float32), Config{}).Context(), "the model's limit")
+	assert.Equal(t, 300, newGenerator(t, tiny(t, "llama", tensor.Float32), Config{Context: 300}).Context(), "rotary positions go on")
+	learned := newGenerator(t, tiny(t, "gpt2", tensor.Float32), Config{Context: 300})
+	assert.Equal(t, 256, learned.Context(), "learned ones end")
+	assert.Len(t, generate(t, learned, prompts(250), Options{MaxTokens: 10, IgnoreEOS: true})[0].Tokens, 6)
 }
 
 func TestCancellationStopsBetweenTokens(t *testing.T) {

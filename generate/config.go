@@ -27,7 +27,7 @@ var (
 type Config struct {
 	Adapter   string // active adapter; empty for the base model
 	Sequences int    // decoded at once; 0 means 8
-	Context   int    // tokens of prompt and completion together; 0 means min(2048, the model's limit)
+	Context   int    // tokens of prompt and completion together; 0 means min(2048, the model's limit); learned positions bound it
 	Chunk     int    // prompt tokens computed at once; 0 means 256
 	Device    *tensor.Device
 	Arena     *tensor.Arena
@@ -58,6 +58,9 @@ func (c Config) withDefaults(m *model.Config) Config {
 		if limit := m.MaxPositionEmbeddings; limit > 0 && !m.RoPE.LengthDependent() {
 			c.Context = min(c.Context, limit)
 		}
+	}
+	if m.LearnedPositions {
+		c.Context = min(c.Context, m.MaxPositionEmbeddings)
 	}
 	if c.Chunk == 0 {
 		c.Chunk = 256

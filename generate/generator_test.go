@@ -25,6 +25,7 @@ var configs = map[string]string{
 	"gemma3_text": `{"model_type": "gemma3_text", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
 		"num_key_value_heads": 2, "head_dim": 16, "max_position_embeddings": 256, "sliding_window": 11, "sliding_window_pattern": 3, "query_pre_attn_scalar": 16,
 		"final_logit_softcapping": 20, "eos_token_id": 7}`,
+	"gpt2": `{"model_type": "gpt2", "vocab_size": 300, "n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 256, "eos_token_id": 7}`,
 }
 
 // tiny makes a small random model. Its weights have the spread that keeps the

@@ -237,3 +237,26 @@ func ExampleParseConfig() {
 	fmt.Println(c.HeadDim, c.RoPE.Theta, c.EOS)
 	// Output: 64 100000 [0]
 }
+
+// TestParseConfigReadsNamesOfAFamily wants a family's own names of fields to stand
+// for the usual ones, which go first, and a null for nothing.
+func TestParseConfigReadsNamesOfAFamily(t *testing.T) {
+	d := model.Defaults{IntermediateRatio: 4, PartialRotaryFactor: 0.5, Aliases: map[string]string{
+		"n_embd": "hidden_size", "n_inner": "intermediate_size", "eps": "rms_norm_eps", "rotary_pct": "partial_rotary_factor",
+	}}
+	read := func(fields string) *model.Config {
+		raw := []byte(`{"model_type": "x", "vocab_size": 10, "num_hidden_layers": 4, "num_attention_heads": 2` + fields + `}`)
+		c, err := model.ParseConfig(raw, d)
+		require.NoError(t, err)
+		assert.Equal(t, string(raw), string(c.Raw), "as it was read")
+		return c
+	}
+	c := read(`, "n_embd": 16, "n_inner": null, "eps": 0.25`)
+	assert.Equal(t, []int{16, 64, 8}, []int{c.HiddenSize, c.IntermediateSize, c.HeadDim})
+	assert.Equal(t, []float64{0.25, 0.5}, []float64{c.RMSNormEps, c.RoPE.PartialRotaryFactor})
+	c = read(`, "n_embd": 16, "hidden_size": 32, "n_inner": 40, "rotary_pct": 0.25`)
+	assert.Equal(t, []int{32, 40}, []int{c.HiddenSize, c.IntermediateSize})
+	assert.Equal(t, 0.25, c.RoPE.PartialRotaryFactor)
+	_, err := model.ParseConfig([]byte(`[]`), d)
+	assert.ErrorIs(t, err, model.ErrConfig)
+}

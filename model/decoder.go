@@ -57,7 +57,7 @@ func (f Frame) NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error
 	d := &Decoder{config: c, blocks: blocks}
 	table := l.Matrix(f.Embedding+".weight", c.VocabSize, c.HiddenSize)
 	d.embed = &nn.Embedding{Path: f.Embedding, Weight: table, Scale: c.EmbedScale}
-	if f.Positions != "" {
+	if c.LearnedPositions = f.Positions != ""; c.LearnedPositions {
 		if c.MaxPositionEmbeddings < 1 || c.MaxPositionEmbeddings > maxPositions {
 			l.Fail(fmt.Errorf("%w: max_position_embeddings is %d, want 1 to %d", ErrConfig, c.MaxPositionEmbeddings, maxPositions))
 			return nil, l.Err()

@@ -129,6 +129,9 @@ func (f *Flags) Inputs(ctx context.Context, c *auto.Checkpoint, o data.PrepareOp
 		return nil, err
 	}
 	o.MaxLength = f.MaxLength
+	if k := c.Model.Config(); k.LearnedPositions {
+		o.MaxLength = min(o.MaxLength, k.MaxPositionEmbeddings)
+	}
 	if _, text, ok := c.Tokenizer.EOS(); ok {
 		o.EOS = text
 	}

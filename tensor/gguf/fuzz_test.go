@@ -1,6 +1,7 @@
 package gguf_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,5 +71,35 @@ func FuzzDequantize(f *testing.F) {
 			require.NoError(t, gguf.Dequantize(single[i*g.BlockLen():(i+1)*g.BlockLen()], g, data[i*g.BlockSize():(i+1)*g.BlockSize()]))
 		}
 		assertBits(t, g.String(), whole, single)
+	})
+}
+
+// FuzzQuantize encodes arbitrary numbers: they are refused or come back finite.
+func FuzzQuantize(f *testing.F) {
+	f.Add(uint8(gguf.Q4_K), []byte("numbers"))
+	f.Add(uint8(gguf.Q6_K), []byte{0, 0, 0x7f, 0x7f, 1, 0, 0, 0, 0, 0, 0x80, 0xff})
+	f.Add(uint8(gguf.Q8_0), []byte{0, 0, 0x80, 0x00, 0, 0, 0, 0x80, 0, 0, 0x80, 0x3f})
+	f.Add(uint8(gguf.Q2_K), []byte{0, 0, 0x80, 0x7f})
+	f.Fuzz(func(t *testing.T, typ uint8, data []byte) {
+		g := gguf.Type(typ)
+		if !g.Encodes() || len(data) < 4 {
+			return
+		}
+		x := make([]float32, 256) // the numbers over and over
+		for i := range x {
+			x[i] = math.Float32frombits(le.Uint32(data[i*4%(len(data)-3):]))
+		}
+		b, err := encoded(x, g)
+		if err != nil {
+			require.ErrorIs(t, err, gguf.ErrRange)
+			return
+		}
+		back := make([]float32, len(x))
+		require.NoError(t, gguf.Dequantize(back, g, b))
+		for i, v := range back {
+			if g.BlockLen() > 1 {
+				require.False(t, v-v != 0, "number %d: %v became %v", i, x[i], v)
+			}
+		}
 	})
 }

@@ -18,3 +18,9 @@ func (t TokenNodes) LogProbs(beta float64, d Divergence) LogProbs {
 func TailWeights(ends, chosen, rejected []int32, alpha float64) []float64 {
 	return appendTail(nil, ends, chosen, rejected, alpha)
 }
+
+// SaveWeights and LoadWeights are the stage's, for tests of its files.
+func (t *Trainer) SaveWeights(dir string) error { return t.stage.SaveWeights(dir) }
+
+// LoadWeights is the stage's.
+func (t *Trainer) LoadWeights(dir string) error { return t.stage.LoadWeights(dir) }

@@ -149,14 +149,14 @@ type paired interface {
 }
 
 // newCache scores all pairs of a source, packed as the source packs them.
-func newCache(s scorer, src any) (*cache, error) {
+func newCache(s scorer, capacity size, src any) (*cache, error) {
 	from, ok := src.(paired)
 	if !ok {
 		return nil, fmt.Errorf("dpo: Reference: got a source (%T) that cannot list its pairs, so that their log-probabilities cannot be computed beforehand; want a Batcher, an adapter, or Reference.Model", src)
 	}
 	o := from.Options()
 	walk, err := NewBatcher(from.Pairs(), BatchOptions{
-		TokensPerStep: o.TokensPerMicro, TokensPerMicro: o.TokensPerMicro, Separate: o.Separate, Epochs: 1, Sequential: true,
+		PairsPerStep: capacity.pairs, TokensPerMicro: o.TokensPerMicro, Separate: o.Separate, Epochs: 1, Sequential: true,
 	})
 	if err != nil {
 		return nil, err

@@ -100,7 +100,7 @@ func newScorer(f frozen, o Options, arena *tensor.Arena, src any) (scorer, error
 	if err != nil || !f.cached {
 		return l, err
 	}
-	return newCache(l, src)
+	return newCache(l, o.size(), src)
 }
 
 // Model is the model that is trained.

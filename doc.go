@@ -25,9 +25,10 @@
 //   - tensor: graphs (Gorgonia's types) of fused ops, their gradients, and the
 //     executor; tensor/safetensors and tensor/gguf read and write weights;
 //     tensor/gradcheck checks gradients by differences.
-//   - model: configuration, loading and forward pass; model/llama, model/qwen and
-//     model/gemma are families; model/auto finds the right one; model/lora holds
-//     adapters; model/nn the blocks; model/modeltest checks a family.
+//   - model: configuration, loading and forward pass; model/llama, model/qwen,
+//     model/gpt2 and their siblings are families; model/auto finds the right one;
+//     model/lora holds adapters; model/nn the blocks; model/modeltest checks a
+//     family.
 //   - data: rows, masks, packing; data/tokenizer and data/chat turn text into
 //     tokens and conversations into text; data/answer reads answers.
 //   - train: the loop, AdamW, schedules, checkpoints and exact resume, metrics;

@@ -41,7 +41,10 @@ func describe(c *auto.Checkpoint) facts {
 		Layers: k.NumHiddenLayers, Window: k.SlidingWindow, Heads: k.NumAttentionHeads, KVHeads: k.NumKeyValueHeads, HeadDim: k.HeadDim,
 		Context: k.MaxPositionEmbeddings, Act: k.HiddenAct, RoPE: k.RoPE.Type, Theta: k.RoPE.Theta, Tied: k.TieWordEmbeddings, BOS: k.BOS, EOS: k.EOS,
 	}
-	if f.RoPE == "" {
+	switch {
+	case k.LearnedPositions:
+		f.RoPE = "none, positions are learned"
+	case f.RoPE == "":
 		f.RoPE = "default"
 	}
 	for i := range k.NumHiddenLayers {
@@ -55,6 +58,14 @@ func describe(c *auto.Checkpoint) facts {
 	return f
 }
 
+// rotary is the kind of rotary positions, and their base where they have one.
+func (f facts) rotary() string {
+	if f.Theta == 0 {
+		return f.RoPE
+	}
+	return fmt.Sprintf("%s, θ %g", f.RoPE, f.Theta)
+}
+
 func (f facts) String() string {
 	var s strings.Builder
 	line := func(name, format string, args ...any) {
@@ -63,7 +74,7 @@ func (f facts) String() string {
 	line("model", "%s (%s)", f.Model, f.Format)
 	line("family", "%s, of %s", f.ModelType, strings.Join(f.Families, ", "))
 	line("layers", "%d of width %d, inner width %d (%s)", f.Layers, f.Width, f.Inner, f.Act)
-	line("attention", "%d heads of %d, %d for keys and values; rotary %s, θ %g", f.Heads, f.HeadDim, f.KVHeads, f.RoPE, f.Theta)
+	line("attention", "%d heads of %d, %d for keys and values; rotary %s", f.Heads, f.HeadDim, f.KVHeads, f.rotary())
 	if f.Sliding > 0 {
 		line("", "%d layers see a window of %d tokens", f.Sliding, f.Window)
 	}

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -38,6 +39,12 @@ func FuzzParse(f *testing.F) {
 		doc(`"decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":2}]}`),
 		doc(`"added_tokens":[{"id":4,"content":"<x>","lstrip":true,"rstrip":true,"single_word":true,"normalized":true,"special":true}],
 			"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<x>"}},{"Sequence":{"id":"A"}}],"special_tokens":{"<x>":{"ids":[4]}}}`),
+		`{"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"},"decoder":{"type":"WordPiece"},
+			"model":{"type":"WordPiece","vocab":{"[UNK]":0,"a":1,"##b":2,"e":3}}}`,
+		`{"normalizer":{"type":"Nmt"},"pre_tokenizer":{"type":"UnicodeScripts"},"decoder":{"type":"CTC"},
+			"model":{"type":"WordLevel","unk_token":"u","vocab":{"u":0,"ab":1}}}`,
+		`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAEAAAAAAAAYQA="},"pre_tokenizer":{"type":"FixedLength","length":2},
+			"decoder":{"type":"BPEDecoder"},"model":{"vocab":[["u",0],["ab",-1.5],["<0x61>",-2e-1]],"unk_id":0,"byte_fallback":true}}`,
 		`{"model":{"merges":[],"vocab":{"a":0,"</s>":1,"<0x61>":2,"\u2581":3},"unk_token":"</s>","fuse_unk":true,"byte_fallback":true,"end_of_word_suffix":"</w>"}}`,
 	} {
 		f.Add([]byte(seed))
@@ -50,6 +57,21 @@ func FuzzParse(f *testing.F) {
 		}
 		check(t, k, "a b\u2581ab \u00e9<x>\n  ab")
 		k.Encode("ab")
+	})
+}
+
+func FuzzFromSentencePiece(f *testing.F) {
+	for _, c := range readSPM(f).Cases {
+		f.Add(c.Model)
+	}
+	f.Add([]byte("\x0a\x05\x0a\x01a\x18\x02\x12\x02\x18\x02"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		k, err := FromSentencePiece("fuzz", raw, SentencePieceOptions{})
+		if err != nil {
+			assert.ErrorContains(t, err, "tokenizer: fuzz: ")
+			return
+		}
+		check(t, k, "a b\u2581ab \u00e9<s>\n  ab \ufb01 \U0001f642")
 	})
 }
 
@@ -66,7 +88,23 @@ func FuzzEncode(f *testing.F) {
 		k.scan = scan
 		all = append(all, k)
 	}
+	var lossy []*Tokenizer
+	for _, c := range readSPM(f).Cases {
+		k, err := FromSentencePiece("m", c.Model, SentencePieceOptions{})
+		require.NoError(f, err)
+		lossy = append(lossy, k)
+	}
+	var small variants
+	require.NoError(f, json.Unmarshal(gunzip(f, "testdata/words.json.gz"), &small))
+	for i := range small.Cases[:12] {
+		k, err := Parse("variant", small.document(f, &small.Cases[i]))
+		require.NoError(f, err)
+		lossy = append(lossy, k)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
+		for _, k := range lossy {
+			check(t, k, text)
+		}
 		for i, k := range all {
 			check(t, k, text)
 			if i != 1 && i != 2 && utf8.ValidString(text) && !strings.Contains(text, metaspace) {

@@ -8,16 +8,18 @@ import (
 // Vocabulary is the tokenizer inside a GGUF file, as plain values: the keys
 // tokenizer.ggml.* of its metadata. nil pointers stand for absent keys.
 type Vocabulary struct {
-	Model  string    // tokenizer.ggml.model: "llama" (SentencePiece BPE) or "gpt2" (byte-level BPE)
+	Model  string    // tokenizer.ggml.model: "llama" (SentencePiece BPE), "t5" (SentencePiece Unigram) or "gpt2" (byte-level BPE)
 	Pre    string    // tokenizer.ggml.pre, for gpt2: how text is split into words
 	Tokens []string  // tokenizer.ggml.tokens, by id
-	Scores []float32 // tokenizer.ggml.scores, for llama: higher ones merge first
+	Scores []float32 // tokenizer.ggml.scores, for llama: higher ones merge first; for t5: log probabilities
 	Types  []int32   // tokenizer.ggml.token_type; empty: all normal
 	Merges []string  // tokenizer.ggml.merges, for gpt2
 
 	BOS, EOS, UNK, PAD *int32 // tokenizer.ggml.{bos,eos,unknown,padding}_token_id
 	AddBOS, AddEOS     *bool  // tokenizer.ggml.add_{bos,eos}_token; absent: see FromGGUF
-	AddSpacePrefix     *bool  // tokenizer.ggml.add_space_prefix, for llama; absent: true
+	AddSpacePrefix     *bool  // tokenizer.ggml.add_space_prefix, for llama and t5; absent: true
+	RemoveExtraSpaces  *bool  // tokenizer.ggml.remove_extra_whitespaces, for llama and t5; absent: false
+	Charsmap           []byte // tokenizer.ggml.precompiled_charsmap, for llama and t5: rules of normalisation
 	ChatTemplate       string // tokenizer.chat_template
 }
 
@@ -44,7 +46,9 @@ const (
 // Absent AddBOS means true for llama models and for the pre-tokenizers llama-bpe
 // and tekken, as in llama.cpp; absent AddEOS means false.
 //
-// Other models (bert, t5, rwkv, …) and pre-tokenizers that are not known are
+// A t5 model adds EOS by default, as in llama.cpp.
+//
+// Other models (bert, rwkv, …) and pre-tokenizers that are not known are
 // refused by name.
 func FromGGUF(v Vocabulary) (*Tokenizer, error) {
 	t, err := fromGGUF(&v)
@@ -58,26 +62,29 @@ func fromGGUF(v *Vocabulary) (*Tokenizer, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	m := &bpe{vocab: newVocab(nil), unk: -1}
+	words := newVocab(nil)
 	for id, text := range v.Tokens {
-		if err := m.vocab.add(view(text), false, id); err != nil {
+		if err := words.add(view(text), false, id); err != nil {
 			return nil, err
 		}
 	}
 	doc := written{}
+	var m model
 	var err error
 	switch v.Model {
 	case "llama":
-		err = v.sentencePiece(m, &doc)
+		m, err = v.sentencePiece(words, &doc)
+	case "t5":
+		m, err = v.unigram(words, &doc)
 	case "gpt2":
-		err = v.byteLevel(m, &doc)
+		m, err = v.byteLevel(words, &doc)
 	default:
 		err = fmt.Errorf("tokenizer.ggml.model: %w: %.40q", ErrUnsupported, v.Model)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if doc.added, err = v.addedTokens(m.vocab); err != nil {
+	if doc.added, err = v.addedTokens(words); err != nil {
 		return nil, err
 	}
 	doc.PostProcessor = v.postProcessor()
@@ -98,7 +105,7 @@ func (v *Vocabulary) check() error {
 		return fmt.Errorf("tokenizer.ggml.tokens: got %d, want 1 … %d", n, maxID)
 	case len(v.Types) != 0 && len(v.Types) != n:
 		return fmt.Errorf("tokenizer.ggml.token_type: got %d, want %d, one a token", len(v.Types), n)
-	case v.Model == "llama" && len(v.Scores) != n:
+	case v.Model != "gpt2" && len(v.Scores) != n && (v.Model == "llama" || v.Model == "t5"):
 		return fmt.Errorf("tokenizer.ggml.scores: got %d, want %d, one a token", len(v.Scores), n)
 	case len(v.Merges) > maxMerges:
 		return fmt.Errorf("tokenizer.ggml.merges: %w: got %d, want at most %d", ErrLimit, len(v.Merges), maxMerges)
@@ -160,6 +167,9 @@ func (v *Vocabulary) postProcessor() any {
 	bos, eos := v.AddBOS != nil && *v.AddBOS, v.AddEOS != nil && *v.AddEOS
 	if v.AddBOS == nil {
 		bos = v.Model == "llama" || preTokenizers[v.Pre].addBOS
+	}
+	if v.AddEOS == nil {
+		eos = v.Model == "t5"
 	}
 	type m = map[string]any
 	tokens := m{}

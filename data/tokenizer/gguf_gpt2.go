@@ -63,11 +63,11 @@ var defaultSplit = wordSplit{steps: []any{
 }}
 
 // byteLevel describes a gpt2 model.
-func (v *Vocabulary) byteLevel(m *bpe, doc *written) error {
+func (v *Vocabulary) byteLevel(words *vocab, doc *written) (model, error) {
 	type j = map[string]any
 	pre, ok := preTokenizers[v.Pre]
 	if !ok {
-		return fmt.Errorf("tokenizer.ggml.pre: %w: %.40q", ErrUnsupported, v.Pre)
+		return nil, fmt.Errorf("tokenizer.ggml.pre: %w: %.40q", ErrUnsupported, v.Pre)
 	}
 	level := j{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": pre.regex}
 	doc.PreTokenizer = level
@@ -78,18 +78,17 @@ func (v *Vocabulary) byteLevel(m *bpe, doc *written) error {
 		doc.Normalizer = j{"type": "NFC"}
 	}
 	doc.Decoder = j{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
-	m.ignoreMerges = pre.ignoreMerges
-	m.merges = newMerges(len(v.Merges))
+	m := &bpe{vocab: words, unk: -1, ignoreMerges: pre.ignoreMerges, merges: newMerges(len(v.Merges))}
 	var buf []byte
 	for i, line := range v.Merges {
 		left, right, ok := bytes.Cut(view(line), []byte(" "))
 		if !ok || bytes.IndexByte(right, ' ') >= 0 {
-			return fmt.Errorf("tokenizer.ggml.merges[%d]: got %.60q, want two tokens with a space between", i, line)
+			return nil, fmt.Errorf("tokenizer.ggml.merges[%d]: got %.60q, want two tokens with a space between", i, line)
 		}
 		var err error
 		if buf, err = m.join(left, right, i, buf); err != nil {
-			return fmt.Errorf("tokenizer.ggml.merges[%d]: %w", i, err)
+			return nil, fmt.Errorf("tokenizer.ggml.merges[%d]: %w", i, err)
 		}
 	}
-	return nil
+	return m, nil
 }

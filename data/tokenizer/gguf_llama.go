@@ -2,7 +2,9 @@ package tokenizer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"unicode/utf8"
 )
@@ -13,27 +15,67 @@ const maxSplits = 1 << 31
 
 // sentencePiece describes a llama model: spaces become visible, unknown
 // characters bytes.
-func (v *Vocabulary) sentencePiece(m *bpe, doc *written) error {
-	type j = map[string]any
-	space := j{"type": "Replace", "pattern": j{"String": " "}, "content": metaspace}
-	decoders := []any{
-		j{"type": "Replace", "pattern": j{"String": metaspace}, "content": " "},
-		j{"type": "ByteFallback"},
-		j{"type": "Fuse"},
-	}
-	doc.Normalizer = space
-	if v.AddSpacePrefix == nil || *v.AddSpacePrefix {
-		doc.Normalizer = j{"type": "Sequence", "normalizers": []any{j{"type": "Prepend", "prepend": metaspace}, space}}
-		decoders = append(decoders, j{"type": "Strip", "content": " ", "start": 1, "stop": 0})
-	}
-	doc.Decoder = j{"type": "Sequence", "decoders": decoders}
-	m.fuseUnk, m.byteFallback = true, true
+func (v *Vocabulary) sentencePiece(words *vocab, doc *written) (model, error) {
+	v.spaces(doc, true)
+	m := &bpe{vocab: words, unk: -1, fuseUnk: true, byteFallback: true}
 	if m.unkText = v.name(v.UNK); v.UNK == nil {
 		if i := slices.Index(v.Types, typeUnknown); i >= 0 {
 			m.unkText = v.Tokens[i]
 		}
 	}
-	return v.mergesByScore(m)
+	return m, v.mergesByScore(m)
+}
+
+// unigram describes a t5 model.
+func (v *Vocabulary) unigram(words *vocab, doc *written) (model, error) {
+	m := &unigram{vocab: words, unk: int32(slices.Index(v.Types, typeUnknown)), byteFallback: true}
+	if v.UNK != nil {
+		m.unk = *v.UNK
+	}
+	if m.unk < 0 {
+		return nil, errors.New("tokenizer.ggml.unknown_token_id: got none, want one")
+	}
+	for id, score := range v.Scores {
+		if math.IsNaN(float64(score)) || math.IsInf(float64(score), 0) {
+			return nil, fmt.Errorf("tokenizer.ggml.scores[%d]: got %v", id, score)
+		}
+		m.scores = append(m.scores, float64(score))
+	}
+	for b := range numBytes {
+		m.byteFallback = m.byteFallback && words.id(fmt.Appendf(nil, "<0x%02X>", b)) >= 0
+	}
+	words.count = len(v.Tokens) // as in a document
+	v.spaces(doc, m.byteFallback)
+	return m, nil
+}
+
+// spaces describes what SentencePiece does with text before and after its model.
+func (v *Vocabulary) spaces(doc *written, byteFallback bool) {
+	type j = map[string]any
+	replace := func(kind, pattern, content string) any {
+		return j{"type": "Replace", "pattern": j{kind: pattern}, "content": content}
+	}
+	var steps []any
+	if len(v.Charsmap) > 0 {
+		steps = append(steps, j{"type": "Precompiled", "precompiled_charsmap": v.Charsmap})
+	}
+	if v.RemoveExtraSpaces != nil && *v.RemoveExtraSpaces {
+		steps = append(steps, replace("Regex", `\A +| +\z`, ""), replace("Regex", " {2,}", " "))
+	}
+	decoders := []any{replace("String", metaspace, " ")}
+	if byteFallback {
+		decoders = append(decoders, j{"type": "ByteFallback"})
+	}
+	decoders = append(decoders, j{"type": "Fuse"})
+	if v.AddSpacePrefix == nil || *v.AddSpacePrefix {
+		steps = append(steps, j{"type": "Prepend", "prepend": metaspace})
+		decoders = append(decoders, j{"type": "Strip", "content": " ", "start": 1, "stop": 0})
+	}
+	doc.Normalizer = replace("String", " ", metaspace)
+	if len(steps) > 0 {
+		doc.Normalizer = j{"type": "Sequence", "normalizers": append(steps, doc.Normalizer)}
+	}
+	doc.Decoder = j{"type": "Sequence", "decoders": decoders}
 }
 
 // split is a token as two tokens.

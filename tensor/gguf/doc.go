@@ -1,5 +1,6 @@
-// Package gguf reads GGUF model files, the format of llama.cpp: metadata, tensor
-// descriptions and tensor data, which it decodes to float32.
+// Package gguf reads and writes GGUF model files, the format of llama.cpp:
+// metadata, tensor descriptions and tensor data, which it decodes to float32 and
+// quantises from it. Start with [Open] or [Create].
 //
 // [Open] maps the file, reads its descriptions (milliseconds for a model with a
 // vocabulary of 262 144) and leaves tensor data on disk until a [Tensor] is asked
@@ -39,6 +40,27 @@
 // What gemma3 needs and no key says: the embedding scale √hidden, that every sixth
 // layer is global, and in older files the local rope base (rope.freq_base_swa,
 // 10000 where absent).
+//
+// # Writing
+//
+// [Create] takes metadata and descriptions and gives a [Writer]; the file has its
+// name only when all tensors are there. [Quantize] and [Writer.WriteFloat32] encode
+// F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1 and Q2_K to Q6_K. How they round:
+//
+//   - F16, BF16: to nearest, ties to even. A number that would become infinite is
+//     refused ([ErrRange]).
+//   - Q8_0: d is the largest magnitude / 127; numbers are multiplied by 1/d in
+//     float32, before d becomes a half, and rounded, ties away from zero.
+//   - Q4_0, Q5_0: the first number of the largest magnitude becomes the code 0, so
+//     d = number / -8 (-16); codes are x/d + 8.5 (16.5) cut to a whole number.
+//   - Q4_1, Q5_1: from the least number m in steps of (largest - m) / 15 (31);
+//     codes are (x-m)/d + 0.5 cut to a whole number.
+//   - Q2_K to Q6_K leave the choice of scales to the writer; see quantize_k.go. The
+//     squared error is at or below ggml's on every tensor of
+//     testdata/oracle/formats/gguf_blocks; there is no importance matrix.
+//
+// A block whose scale is larger than a half float is refused, and so is one with a
+// NaN or infinity. A [Loss] tells how far numbers moved.
 //
 // # Errors and limits
 //

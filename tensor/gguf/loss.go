@@ -40,9 +40,13 @@ func (l *Loss) Add(m Loss) {
 func Compare(original, decoded []float32) Loss {
 	l := Loss{Count: len(original)}
 	for i, x := range original {
-		d := float64(x) - float64(decoded[i])
-		l.Square += float64(d * d)
 		l.Signal += float64(float64(x) * float64(x))
+		y := decoded[i]
+		if x == y || x != x && y != y {
+			continue // an infinity or NaN that stayed is no loss
+		}
+		d := float64(x) - float64(y)
+		l.Square += float64(d * d)
 		l.Most = max(l.Most, math.Abs(d))
 	}
 	return l

@@ -5,6 +5,7 @@
 // however it is marked, and Equal. Hash, Line, Boxed and LastNumber look for one
 // kind of mark each; First tries several in order.
 //
-// Answers are compared as numbers where both are numbers, else as text. Algebra
-// ("1/2" against "0.5", "x = 3" against "3") is not understood.
+// Equal compares answers as numbers where both are numbers, else as text. Math
+// finds both answers and understands formulas ("1/2" against "0.5", "x = 3"
+// against "3", sets, intervals, matrices); SameMath compares extracted ones.
 package answer

@@ -12,3 +12,9 @@ func Example() {
 	fmt.Println(got, ok, answer.Equal(got, "18"))
 	// Output: $18 true true
 }
+
+func ExampleMath() {
+	same, err := answer.Math(`\frac{\sqrt{2}}{2}`, `so the length is \boxed{1/\sqrt2}`)
+	fmt.Println(same, err)
+	// Output: true <nil>
+}

@@ -15,6 +15,7 @@ var rows = map[string]int{
 	"tensor/safetensors":            3,
 	"tensor/gguf":                   3,
 	"tensor/gradcheck":              3,
+	"data/answer/internal/*":        2,
 	"model/nn":                      3,
 	"data/answer":                   3,
 	"model":                         4,

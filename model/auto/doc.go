@@ -9,7 +9,8 @@
 // qwen3, gemma, gemma2, gemma3_text, olmo2, granite, smollm3, phi3, gpt_neox and
 // gpt2, from GGUF files llama, qwen2, qwen3, gemma3, phi3 and gpt2; ParseConfig
 // tells the family of a config.json, and New makes a model of one without a
-// checkpoint.
+// checkpoint. SaveGGUF writes a file of llama.cpp from a checkpoint of architecture
+// llama, qwen2, qwen3 or gemma3.
 //
 // A checkpoint is checked before it is used: every missing weight, wrong shape,
 // NaN and tensor that would be left out is named in one error.

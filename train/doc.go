@@ -16,6 +16,14 @@
 // of micro-batch means, which many trainers use, gives rows of small
 // micro-batches more weight; [PerMicroBatch] reproduces it.)
 //
+// # Update rules
+//
+// [AdamW] is the default; [Adam], [SGD], [RMSprop], [Lion], [Adagrad], [Adamax],
+// [NAdam], [RAdam], [Adafactor], [TorchAdafactor], [Muon], [ScheduleFreeAdamW] and
+// [ScheduleFreeSGD] follow the libraries they are named after. An [Optimizer] of
+// your own works as they do. Where a rule takes gradients elsewhere than it has
+// its result, see [EvalPoint].
+//
 // # Determinism
 //
 // Results do not depend on the number of cores, on the clock or on map order.

@@ -70,7 +70,7 @@ func (t *Trainer) cut(ctx context.Context, what string, err error) error {
 func (t *Trainer) evaluate(ctx context.Context) error {
 	began := time.Now()
 	var raw Metrics
-	if err := t.options.Evaluator.Evaluate(ctx, &raw); err != nil {
+	if err := t.atEvalPoint(func() error { return t.options.Evaluator.Evaluate(ctx, &raw) }); err != nil {
 		return t.cut(ctx, "evaluation", err)
 	}
 	p := &t.progress
@@ -122,7 +122,11 @@ func (t *Trainer) watch() error {
 
 // sample writes samples.
 func (t *Trainer) sample(ctx context.Context) error {
-	samples, err := t.options.Sampler.Sample(ctx)
+	var samples []Sample
+	err := t.atEvalPoint(func() (err error) {
+		samples, err = t.options.Sampler.Sample(ctx)
+		return err
+	})
 	if err != nil {
 		return t.cut(ctx, "sampling", err)
 	}
@@ -168,7 +172,7 @@ func (t *Trainer) saveChanges() error {
 	if err := t.logs.sync(); err != nil {
 		return err
 	}
-	if err := t.writeCheckpoint(); err != nil {
+	if err := t.atEvalPoint(t.writeCheckpoint); err != nil {
 		return err
 	}
 	if err := t.tidy(); err != nil {
@@ -205,6 +209,7 @@ func (t *Trainer) report() error {
 
 // finish writes the result of the run into the folder and marks it finished.
 func (t *Trainer) finish() error {
+	t.rest()
 	result := Event{Kind: EventResult, Step: t.progress.Step, Metrics: t.result()}
 	if f := t.folder; f != nil {
 		result.Path = f.dir

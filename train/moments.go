@@ -22,10 +22,13 @@ func saveMoments(path string, state []StateTensor) error {
 	}
 	defer w.Abort() // does nothing after Close
 	for _, s := range state {
-		if s.F64 == nil {
-			err = w.WriteFloat32(s.Name, s.F32)
-		} else {
+		switch {
+		case s.U8 != nil:
+			err = w.Write(s.Name, s.U8)
+		case s.F64 != nil:
 			err = w.Write(s.Name, encode64(s.F64))
+		default:
+			err = w.WriteFloat32(s.Name, s.F32)
 		}
 		if err != nil {
 			return err
@@ -43,7 +46,10 @@ func encode64(values []float64) []byte {
 }
 
 func (s *StateTensor) dtype() safetensors.Dtype {
-	if s.F64 != nil {
+	switch {
+	case s.U8 != nil:
+		return safetensors.U8
+	case s.F64 != nil:
 		return safetensors.F64
 	}
 	return safetensors.F32
@@ -76,10 +82,11 @@ func loadMoments(path string, state []StateTensor) error {
 }
 
 func readMoment(x safetensors.Tensor, s *StateTensor) error {
-	if s.F64 == nil {
+	if s.dtype() == safetensors.F32 {
 		return x.ReadFloat32(s.F32, 0)
 	}
 	return x.View(func(raw []byte) error {
+		copy(s.U8, raw)
 		for i := range s.F64 {
 			s.F64[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
 		}

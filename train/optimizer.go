@@ -48,12 +48,13 @@ type DeviceUser interface {
 	UseDevice(d *tensor.Device)
 }
 
-// StateTensor is one live tensor of optimizer state, stored in F32 or in F64.
+// StateTensor is one live tensor of optimizer state, stored in F32, F64 or U8.
 type StateTensor struct {
 	Name  string // parameter name, a dot, PyTorch's name of the state
 	Shape []int
 	F32   []float32
 	F64   []float64
+	U8    []byte
 }
 
 // ErrOptions is wrapped by every error about faulty options.

@@ -143,6 +143,32 @@ func fillRule[I any](rule I) I {
 	switch r := filled.(type) {
 	case AdamW:
 		filled = r.withDefaults()
+	case Adam:
+		filled = r.withDefaults()
+	case SGD:
+		filled = r.withDefaults()
+	case RMSprop:
+		filled = r.withDefaults()
+	case Lion:
+		filled = r.withDefaults()
+	case Adagrad:
+		filled = r.withDefaults()
+	case Adamax:
+		filled = r.withDefaults()
+	case NAdam:
+		filled = r.withDefaults()
+	case Muon:
+		filled = r.withDefaults()
+	case RAdam:
+		filled = r.withDefaults()
+	case Adafactor:
+		filled = r.withDefaults()
+	case TorchAdafactor:
+		filled = r.withDefaults()
+	case ScheduleFreeAdamW:
+		filled = r.withDefaults()
+	case ScheduleFreeSGD:
+		filled = r.withDefaults()
 	case ReduceOnPlateau:
 		filled = r.withDefaults()
 	case Greedy:

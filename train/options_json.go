@@ -13,7 +13,20 @@ import (
 // compared on resume, but cannot be read back.
 var (
 	optimizers = map[string]func(json.RawMessage) (Optimizer, error){
-		"adamw": decode[AdamW, Optimizer],
+		"adamw":               decode[AdamW, Optimizer],
+		"adam":                decode[Adam, Optimizer],
+		"sgd":                 decode[SGD, Optimizer],
+		"rmsprop":             decode[RMSprop, Optimizer],
+		"lion":                decode[Lion, Optimizer],
+		"adagrad":             decode[Adagrad, Optimizer],
+		"adamax":              decode[Adamax, Optimizer],
+		"nadam":               decode[NAdam, Optimizer],
+		"muon":                decode[Muon, Optimizer],
+		"radam":               decode[RAdam, Optimizer],
+		"adafactor":           decode[Adafactor, Optimizer],
+		"torch_adafactor":     decode[TorchAdafactor, Optimizer],
+		"schedule_free_adamw": decode[ScheduleFreeAdamW, Optimizer],
+		"schedule_free_sgd":   decode[ScheduleFreeSGD, Optimizer],
 	}
 	schedules = map[string]func(json.RawMessage) (Schedule, error){
 		"constant_with_warmup":      decode[Constant, Schedule],

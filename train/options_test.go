@@ -87,7 +87,7 @@ func TestOptionsFromJSONAreStrict(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"max_step":3}`: `unknown field "max_step"`,
 		`{"optimizer":{"name":"adamw","learning_rate":1}}`: `Options.Optimizer: adamw: json: unknown field "learning_rate"`,
-		`{"optimizer":{"name":"lion"}}`:                    `Options.Optimizer: got "lion", want one of adamw`,
+		`{"optimizer":{"name":"lyon"}}`:                    `Options.Optimizer: got "lyon", want one of ad`,
 		`{"schedule":{"lr":1}}`:                            "Options.Schedule: name",
 		`{"schedule":{"name":"step"}}`:                     `got "step", want one of constant_with_warmup, cosine`,
 		`{"schedule":"linear"}`:                            "Options.Schedule",

@@ -14,10 +14,6 @@ import (
 )
 
 const (
-	// The fixture's README: achievable in float64 against torch's loop.
-	optimizerTolerance64 = 1e-12
-	// The same for float32 and adaptive rules, 20 steps.
-	optimizerTolerance32 = 2e-6
 	// Tables hold all digits of float64; the formulas agree up to the order of
 	// two or three operations.
 	scheduleTolerance = 1e-14
@@ -85,113 +81,6 @@ func (p *toyParam) values() []float64 {
 		all[i] = p.at(i)
 	}
 	return all
-}
-
-type optimizerCase struct {
-	ID, Optimizer, Problem string
-	Options                struct {
-		LR          float64
-		Betas       *[2]float64
-		Eps         json.RawMessage // a pair for Adafactor
-		WeightDecay *float64        `json:"weight_decay"`
-		AMSGrad     bool
-		Maximize    bool
-	}
-	Groups []struct {
-		Names       []string
-		LR          float64
-		WeightDecay *float64 `json:"weight_decay"`
-	}
-	LRs     []float64
-	Tensors []string
-	Params  []map[string]json.RawMessage
-}
-
-// adamW is the case as our options; ok is false when we do not have the rule.
-func (c *optimizerCase) adamW() (o AdamW, ok bool) {
-	o = AdamW{LR: c.Options.LR, Betas: c.Options.Betas, AMSGrad: c.Options.AMSGrad, Maximize: c.Options.Maximize}
-	if len(c.Options.Eps) > 0 && json.Unmarshal(c.Options.Eps, &o.Eps) != nil {
-		return o, false
-	}
-	switch {
-	case c.Optimizer == "AdamW":
-		o.WeightDecay = 0.01 // torch's default; ours is the Trainer's, 0
-	case c.Optimizer != "Adam" || c.Options.WeightDecay != nil && *c.Options.WeightDecay != 0:
-		return o, false // Adam's own decay is coupled
-	}
-	if c.Options.WeightDecay != nil {
-		o.WeightDecay = *c.Options.WeightDecay
-	}
-	return o, true
-}
-
-func (c *optimizerCase) groups() []Group {
-	var all []Group
-	for _, g := range c.Groups {
-		group := Group{Match: g.Names, WeightDecay: g.WeightDecay}
-		if g.LR != 0 {
-			group.LRFactor = g.LR / c.Options.LR
-		}
-		all = append(all, group)
-	}
-	return all
-}
-
-func TestOracleOptimizers(t *testing.T) {
-	tally := oracle.NewTally(t)
-	for _, root := range oracle.Roots(t, "optim") {
-		var cases struct{ Cases []optimizerCase }
-		var problems struct {
-			Problems map[string]struct {
-				Params map[string]json.RawMessage
-				Grads  []map[string]json.RawMessage
-			}
-		}
-		oracle.ReadJSON(t, filepath.Join(root, "optimizers.json.gz"), &cases)
-		oracle.ReadJSON(t, filepath.Join(root, "optimizer_problems.json"), &problems)
-		for _, c := range cases.Cases {
-			o, ok := c.adamW()
-			if !ok {
-				tally.Skip(c.ID, "rule not offered")
-				continue
-			}
-			p := problems.Problems[c.Problem]
-			for _, wide := range []bool{true, false} {
-				t.Run(c.ID+map[bool]string{true: "/float64", false: "/float32"}[wide], func(t *testing.T) {
-					replayOptimizer(t, &c, o, wide, p.Params, p.Grads)
-				})
-			}
-			tally.Compared(1)
-		}
-	}
-}
-
-func replayOptimizer(t *testing.T, c *optimizerCase, o AdamW, wide bool, start map[string]json.RawMessage, grads []map[string]json.RawMessage) {
-	var params []Parameter
-	for _, name := range c.Tensors {
-		params = append(params, flatParam(name, flatten(t, start[name]), wide))
-	}
-	all, err := slots(params, c.groups(), DecayAll)
-	require.NoError(t, err)
-	u, err := o.Start(all)
-	require.NoError(t, err)
-	tolerance := optimizerTolerance32
-	if wide {
-		tolerance = optimizerTolerance64
-	}
-	for step, g := range grads {
-		for _, p := range params {
-			p.(*toyParam).setGrad(flatten(t, g[p.Name()]))
-		}
-		lr := o.BaseLR()
-		if c.LRs != nil {
-			lr = c.LRs[step]
-		}
-		u.Update(step+1, lr, 1)
-		for _, p := range params {
-			require.InDeltaSlice(t, flatten(t, c.Params[step][p.Name()]), p.(*toyParam).values(), tolerance, "%s after step %d", p.Name(), step+1)
-		}
-	}
 }
 
 type scheduleCase struct {

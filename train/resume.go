@@ -51,7 +51,9 @@ func (t *Trainer) resume() error {
 	for _, step := range steps {
 		err := t.load(f.checkpoint(checkpointName(step)))
 		if err == nil {
-			t.finished = f.run.Finished && t.progress.Ended
+			if t.finished = f.run.Finished && t.progress.Ended; t.finished {
+				t.rest()
+			}
 			t.options.Logger.Info("resumed", "stage", t.stage.Name(), "step", t.progress.Step, "finished", t.finished)
 			return nil
 		}
@@ -97,6 +99,9 @@ func (t *Trainer) load(dir string) error {
 	}
 	if err := loadMoments(filepath.Join(dir, optimizerName), t.optimizer.State()); err != nil {
 		return fmt.Errorf("train: checkpoint %s: %w", dir, err)
+	}
+	for _, p := range t.params {
+		p.Changed() // State may hold the parameters' own memory (EvalPoint)
 	}
 	if err := t.stage.Restore(s.Position); err != nil {
 		return fmt.Errorf("train: checkpoint %s: stage %s: restore: %w", dir, t.stage.Name(), err)

@@ -50,15 +50,22 @@ type toyParam struct {
 	data, grad   []float32
 	data64, gr64 []float64
 	changes      int
+	shape        []int // nil: a vector
 }
 
 func (p *toyParam) Name() string      { return p.name }
-func (p *toyParam) Shape() []int      { return []int{max(len(p.data), len(p.data64))} }
 func (p *toyParam) Data() []float32   { return p.data }
 func (p *toyParam) Grad() []float32   { return p.grad }
 func (p *toyParam) Data64() []float64 { return p.data64 }
 func (p *toyParam) Grad64() []float64 { return p.gr64 }
 func (p *toyParam) Changed()          { p.changes++ }
+
+func (p *toyParam) Shape() []int {
+	if p.shape != nil {
+		return p.shape
+	}
+	return []int{max(len(p.data), len(p.data64))}
+}
 
 func (p *toyParam) at(i int) float64 {
 	if p.data64 != nil {

@@ -3,6 +3,7 @@ package gguf
 import (
 	"errors"
 	"fmt"
+	"github.com/posttrain/posttrain/tensor/internal/scratch"
 	"io"
 )
 
@@ -30,7 +31,7 @@ type place struct {
 type Writer struct {
 	path    string
 	scratch string
-	out     output
+	out     scratch.File
 	start   int64 // of tensor data
 	places  []place
 	byName  map[string]int
@@ -43,10 +44,10 @@ type Writer struct {
 // data lies in the order given, each at a multiple of general.alignment (32 where
 // the metadata does not say).
 func Create(path string, metadata []Pair, tensors []Info) (*Writer, error) {
-	return create(path, metadata, tensors, createScratch)
+	return create(path, metadata, tensors, scratch.Create)
 }
 
-func create(path string, metadata []Pair, tensors []Info, open func(string) (output, string, error)) (*Writer, error) {
+func create(path string, metadata []Pair, tensors []Info, open func(string) (scratch.File, string, error)) (*Writer, error) {
 	places, byName, err := measured(tensors)
 	var head []byte
 	var align int64

@@ -3,6 +3,7 @@ package gguf
 import (
 	"errors"
 	"fmt"
+	"github.com/posttrain/posttrain/tensor/internal/scratch"
 )
 
 // Close checks that every tensor was written, forces the file to disk and gives
@@ -14,9 +15,9 @@ func (w *Writer) Close() error {
 	if err := w.seal(); err != nil {
 		return err
 	}
-	if err := rename(w.scratch, w.path); err != nil {
+	if err := scratch.Rename(w.scratch, w.path); err != nil {
 		w.err = fmt.Errorf("gguf: %w", err)
-		return errors.Join(w.err, remove(w.scratch))
+		return errors.Join(w.err, scratch.Remove(w.scratch))
 	}
 	return nil
 }
@@ -39,7 +40,7 @@ func (w *Writer) seal() error {
 	w.closed = true
 	if err := w.out.Close(); err != nil {
 		w.err = fmt.Errorf("gguf: %s: close: %w", w.path, err)
-		return errors.Join(w.err, remove(w.scratch))
+		return errors.Join(w.err, scratch.Remove(w.scratch))
 	}
 	return nil
 }
@@ -60,5 +61,5 @@ func (w *Writer) Abort() error {
 		return nil
 	}
 	w.closed = true
-	return errors.Join(w.out.Close(), remove(w.scratch))
+	return errors.Join(w.out.Close(), scratch.Remove(w.scratch))
 }

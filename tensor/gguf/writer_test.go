@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"errors"
+	"github.com/posttrain/posttrain/tensor/internal/scratch"
 	"math"
 	"os"
 	"path/filepath"
@@ -162,7 +163,7 @@ func TestWriterRefuses(t *testing.T) {
 
 // faulty fails its calls as told.
 type faulty struct {
-	output
+	scratch.File
 	short    bool
 	room     int64 // bytes until the disk is full
 	sync     error
@@ -173,17 +174,17 @@ var errFull = errors.New("no space left on device")
 
 func (f *faulty) WriteAt(b []byte, off int64) (int, error) {
 	if f.short {
-		return f.output.WriteAt(b[:len(b)/2], off)
+		return f.File.WriteAt(b[:len(b)/2], off)
 	}
 	if off+int64(len(b)) > f.room {
 		return 0, errFull
 	}
-	return f.output.WriteAt(b, off)
+	return f.File.WriteAt(b, off)
 }
 
-func (f *faulty) Sync() error { return errors.Join(f.sync, f.output.Sync()) }
+func (f *faulty) Sync() error { return errors.Join(f.sync, f.File.Sync()) }
 
-func (f *faulty) Truncate(n int64) error { return errors.Join(f.truncate, f.output.Truncate(n)) }
+func (f *faulty) Truncate(n int64) error { return errors.Join(f.truncate, f.File.Truncate(n)) }
 
 func TestWriterDiskFaults(t *testing.T) {
 	for _, c := range []struct {
@@ -201,9 +202,9 @@ func TestWriterDiskFaults(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "m.gguf")
 			require.NoError(t, os.WriteFile(path, []byte("older"), 0o600))
-			open := func(path string) (output, string, error) {
-				out, scratch, err := createScratch(path)
-				c.fault.output = out
+			open := func(path string) (scratch.File, string, error) {
+				out, scratch, err := scratch.Create(path)
+				c.fault.File = out
 				return &c.fault, scratch, err
 			}
 			w, err := create(path, nil, []Info{{"a", F32, []int{2}}, {"b", F32, []int{100}}}, open)

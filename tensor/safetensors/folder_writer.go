@@ -3,6 +3,7 @@ package safetensors
 import (
 	"errors"
 	"fmt"
+	"github.com/posttrain/posttrain/tensor/internal/scratch"
 	"maps"
 	"os"
 	"path/filepath"
@@ -158,7 +159,7 @@ func (w *FolderWriter) Close() error {
 		}
 		return w.clean(indexName)
 	}
-	if err := remove(filepath.Join(w.dir, indexName)); err != nil {
+	if err := scratch.Remove(filepath.Join(w.dir, indexName)); err != nil {
 		return errors.Join(fmt.Errorf("safetensors: %w", err), w.discard(w.writers))
 	}
 	if err := w.publish(); err != nil {
@@ -166,7 +167,7 @@ func (w *FolderWriter) Close() error {
 	}
 	data, err := w.index.marshal(w.numbers, w.size)
 	if err == nil {
-		err = writeWhole(filepath.Join(w.dir, indexName), data)
+		err = scratch.WriteWhole(filepath.Join(w.dir, indexName), data)
 	}
 	if err != nil {
 		return fmt.Errorf("safetensors: write %s: %w", filepath.Join(w.dir, indexName), err)
@@ -187,7 +188,7 @@ func (w *FolderWriter) publish() error {
 func (w *FolderWriter) discard(shards []*Writer) error {
 	var errs []error
 	for _, shard := range shards {
-		errs = append(errs, remove(shard.scratch))
+		errs = append(errs, scratch.Remove(shard.scratch))
 	}
 	return errors.Join(errs...)
 }
@@ -197,7 +198,7 @@ var shardName = regexp.MustCompile(`^model-[0-9]{5}-of-[0-9]{5}\.safetensors$`)
 // clean removes what an older model of another layout has left: the named file
 // and shards that are not ours.
 func (w *FolderWriter) clean(other string) error {
-	errs := []error{remove(filepath.Join(w.dir, other))}
+	errs := []error{scratch.Remove(filepath.Join(w.dir, other))}
 	ours := map[string]bool{}
 	if w.index != nil {
 		for shard := range maps.Values(w.index.home) {
@@ -208,7 +209,7 @@ func (w *FolderWriter) clean(other string) error {
 	errs = append(errs, err)
 	for _, e := range entries {
 		if shardName.MatchString(e.Name()) && !ours[e.Name()] {
-			errs = append(errs, remove(filepath.Join(w.dir, e.Name())))
+			errs = append(errs, scratch.Remove(filepath.Join(w.dir, e.Name())))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -227,7 +228,7 @@ func (w *FolderWriter) Abort() error {
 	var errs []error
 	for _, shard := range w.writers {
 		if shard.closed && shard.err == nil {
-			errs = append(errs, remove(shard.scratch)) // sealed before another failed
+			errs = append(errs, scratch.Remove(shard.scratch)) // sealed before another failed
 		}
 		errs = append(errs, shard.Abort())
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"github.com/posttrain/posttrain/tensor/internal/scratch"
 	"io"
 	"math"
 
@@ -17,7 +18,7 @@ import (
 type Writer struct {
 	path    string
 	scratch string
-	out     output
+	out     scratch.File
 	start   int64 // of tensor data
 	places  []place
 	byName  map[string]int
@@ -30,10 +31,10 @@ type Writer struct {
 // is laid out as the reference library does: by element type, widest first, then
 // by name. Metadata may be nil; PyTorch tools expect {"format": "pt"}.
 func Create(path string, tensors []Info, metadata map[string]string) (*Writer, error) {
-	return create(path, tensors, metadata, createScratch)
+	return create(path, tensors, metadata, scratch.Create)
 }
 
-func create(path string, tensors []Info, metadata map[string]string, open func(string) (output, string, error)) (*Writer, error) {
+func create(path string, tensors []Info, metadata map[string]string, open func(string) (scratch.File, string, error)) (*Writer, error) {
 	places, err := layout(tensors)
 	var header []byte
 	if err == nil {
@@ -196,16 +197,16 @@ func (w *Writer) seal() error {
 	w.closed = true
 	if err := w.out.Close(); err != nil {
 		w.err = fmt.Errorf("safetensors: %s: close: %w", w.path, err)
-		return errors.Join(w.err, remove(w.scratch))
+		return errors.Join(w.err, scratch.Remove(w.scratch))
 	}
 	return nil
 }
 
 // publish gives a sealed file its name.
 func (w *Writer) publish() error {
-	if err := rename(w.scratch, w.path); err != nil {
+	if err := scratch.Rename(w.scratch, w.path); err != nil {
 		w.err = fmt.Errorf("safetensors: %w", err)
-		return errors.Join(w.err, remove(w.scratch))
+		return errors.Join(w.err, scratch.Remove(w.scratch))
 	}
 	return nil
 }
@@ -226,5 +227,5 @@ func (w *Writer) Abort() error {
 		return nil
 	}
 	w.closed = true
-	return errors.Join(w.out.Close(), remove(w.scratch))
+	return errors.Join(w.out.Close(), scratch.Remove(w.scratch))
 }

@@ -1,4 +1,4 @@
-package safetensors
+package scratch
 
 import (
 	"errors"
@@ -10,19 +10,20 @@ import (
 	"runtime"
 )
 
-// output is a file being written; tests put failing ones in its place.
-type output interface {
+// File is a file being written; tests put failing ones in its place.
+type File interface {
 	io.WriterAt
+	Truncate(size int64) error
 	Sync() error
 	Close() error
 }
 
-// createScratch makes a new hidden file beside path, in the same folder so that
+// Create makes a new hidden file beside path, in the same folder so that
 // it can be renamed. A process that is killed leaves it behind.
-func createScratch(path string) (output, string, error) {
+func Create(path string) (f File, name string, err error) {
 	dir, base := filepath.Split(path)
 	for i := 0; ; i++ {
-		name := filepath.Join(dir, fmt.Sprintf(".%s.partial-%d-%d", base, os.Getpid(), i))
+		name = filepath.Join(dir, fmt.Sprintf(".%s.partial-%d-%d", base, os.Getpid(), i))
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err == nil {
 			return f, name, nil
@@ -33,9 +34,9 @@ func createScratch(path string) (output, string, error) {
 	}
 }
 
-// rename moves a finished scratch file to its name and forces the folder's
+// Rename moves a finished scratch file to its name and forces the folder's
 // entry to disk.
-func rename(from, to string) error {
+func Rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
@@ -53,17 +54,17 @@ func syncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// remove deletes a file that may be gone already.
-func remove(path string) error {
+// Remove deletes a file that may be gone already.
+func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// writeWhole writes a small file by way of a scratch file.
-func writeWhole(path string, data []byte) error {
-	out, scratch, err := createScratch(path)
+// WriteWhole writes a small file by way of a scratch file.
+func WriteWhole(path string, data []byte) error {
+	out, name, err := Create(path)
 	if err != nil {
 		return err
 	}
@@ -72,10 +73,10 @@ func writeWhole(path string, data []byte) error {
 		err = out.Sync()
 	}
 	if err = errors.Join(err, out.Close()); err == nil {
-		err = rename(scratch, path)
+		err = Rename(name, path)
 	}
 	if err != nil {
-		return errors.Join(err, remove(scratch))
+		return errors.Join(err, Remove(name))
 	}
 	return nil
 }

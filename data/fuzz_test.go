@@ -62,7 +62,8 @@ func FuzzRead(f *testing.F) {
 
 func FuzzDecompress(f *testing.F) {
 	rows := noisyRows(f, 3)
-	for _, packed := range [][]byte{gzipped(f, rows), zstded(f, rows), gzipped(f, bytes.Repeat(rows, 5000)), zstded(f, bytes.Repeat(rows, 5000))} {
+	many := bytes.Repeat(rows, 100) // more takes seconds under the fuzzer, which then calls it hung
+	for _, packed := range [][]byte{gzipped(f, rows), zstded(f, rows), gzipped(f, many), zstded(f, many)} {
 		f.Add(packed)
 		f.Add(packed[:len(packed)/2])
 		f.Add(append(bytes.Clone(packed), packed...))

@@ -45,6 +45,10 @@ type Config struct {
 	// LearnedPositions says that positions are a table of MaxPositionEmbeddings
 	// rows, so that no longer text can be computed.
 	LearnedPositions bool
+	// NoLanguageHead says that the checkpoint has no output matrix, because a Head
+	// stands in its place. The model's Head is then the embedding, and must not be
+	// used.
+	NoLanguageHead bool
 
 	BOS, PAD int32   // -1 for none
 	EOS      []int32 // every id that ends a text

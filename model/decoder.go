@@ -70,7 +70,7 @@ func (f Frame) NewDecoder(c *Config, l *Loader, blocks []Block) (*Decoder, error
 	}
 	d.norm = norm(f.Norm, c.HiddenSize)
 	d.head = &nn.Linear{Path: f.Head, Weight: table}
-	if !c.TieWordEmbeddings {
+	if !c.TieWordEmbeddings && !c.NoLanguageHead {
 		d.head.Weight = l.Matrix(f.Head+".weight", c.VocabSize, c.HiddenSize)
 	}
 	if err := l.finish(f.Head + ".weight"); err != nil {

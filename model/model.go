@@ -37,6 +37,9 @@ type Model interface {
 // Distribution is m's own distribution over the vocabulary at each hidden state h
 // (N,D), with the active adapter; its LogProbs method scores tokens.
 func Distribution(m Model, in *Inputs, h *tensor.Node) tensor.Distribution {
+	if m.Config().NoLanguageHead {
+		tensor.Fail("model: a classifier has no distribution over the vocabulary, want a model with a language head")
+	}
 	return m.Output().Distribution(in, h, m.Config().LogitOptions())
 }
 

@@ -229,15 +229,23 @@ func (c *computation) read() (*Pass, error) {
 			p.Loss -= w * lp / c.total
 		}
 	}
-	if len(c.trained) > 0 {
-		p.Grads = map[string][]float64{}
+	p.Grads = c.gradients()
+	return p, failed
+}
+
+// gradients are copies of what the trained parameters have accumulated, which is
+// cleared; nil if there are none.
+func (c *computation) gradients() map[string][]float64 {
+	if len(c.trained) == 0 {
+		return nil
 	}
+	grads := map[string][]float64{}
 	for _, q := range c.trained {
-		p.Grads[q.Name()] = slices.Clone(q.Grad64())
+		grads[q.Name()] = slices.Clone(q.Grad64())
 		if q.Grad() != nil {
-			p.Grads[q.Name()] = widened(q.Grad())
+			grads[q.Name()] = widened(q.Grad())
 		}
 		q.ZeroGrad()
 	}
-	return p, failed
+	return grads
 }

@@ -18,6 +18,7 @@ type decoder struct {
 type rowReader struct {
 	at   Place
 	opts ReadOptions
+	raw  []byte // the whole object
 	cols object
 	err  *Error
 }
@@ -28,20 +29,28 @@ func (r *rowReader) fail(column, got, want string) {
 	}
 }
 
+// newRowReader parses the JSON text of one row.
+func newRowReader(raw []byte, at Place, opts ReadOptions) (*rowReader, error) {
+	if err := checkText(raw); err != nil {
+		return nil, &Error{At: at, Got: err.Error(), Want: "a row in valid UTF-8"}
+	}
+	cols, err := parseObject(raw, opts.MaxColumns)
+	if err != nil {
+		return nil, &Error{At: at, Got: err.Error(), Want: "one JSON object a row"}
+	}
+	return &rowReader{at: at, opts: opts, raw: raw, cols: cols}, nil
+}
+
 // row decodes one object.
 func (d *decoder) row(raw []byte, at Place) (Row, error) {
-	if err := checkText(raw); err != nil {
-		return Row{}, &Error{At: at, Got: err.Error(), Want: "a row in valid UTF-8"}
-	}
-	cols, err := parseObject(raw, d.opts.MaxColumns)
-	if err != nil {
-		return Row{}, &Error{At: at, Got: err.Error(), Want: "one JSON object a row"}
-	}
-	shape, err := d.resolve(cols, at)
+	r, err := newRowReader(raw, at, d.opts)
 	if err != nil {
 		return Row{}, err
 	}
-	r := &rowReader{at: at, opts: d.opts, cols: cols}
+	shape, err := d.resolve(r.cols, at)
+	if err != nil {
+		return Row{}, err
+	}
 	row := r.read(shape)
 	if r.err != nil {
 		return Row{}, r.err
@@ -135,19 +144,41 @@ func (r *rowReader) read(shape Shape) Row {
 	case ShapeChatCompletion:
 		row.PromptMessages, row.CompletionMessages = r.messages("prompt"), r.messages("completion")
 	case ShapeShareGPT:
-		row.Messages = r.messages("conversations")
-		if system := r.optional("system"); system != "" {
-			row.Messages = append([]Message{NewMessage("system", system)}, row.Messages...)
-		}
+		row.Messages = r.withSystem(r.messages("conversations"))
 	}
-	for _, column := range media {
-		r.empty(column, "text only: images, audio and video are not supported")
-	}
+	r.refuseMedia()
 	if shape.Conversational() {
 		row.Tools = r.tools()
 		row.TemplateArgs = r.object("chat_template_kwargs")
 	}
 	return row
+}
+
+// columns fails for want of columns.
+func (r *rowReader) columns(want string) {
+	r.fail("", "columns "+clip(strings.Join(r.cols.keys, ", ")), want)
+}
+
+// refuseMedia fails for rows that are more than text.
+func (r *rowReader) refuseMedia() {
+	for _, column := range media {
+		r.empty(column, "text only: images, audio and video are not supported")
+	}
+}
+
+// extras returns what stands beside prompts and answers: tools and the
+// variables of the template.
+func (r *rowReader) extras() (tools, args json.RawMessage) {
+	r.refuseMedia()
+	return r.tools(), r.object("chat_template_kwargs")
+}
+
+// withSystem puts the column system, if there is one, before the messages.
+func (r *rowReader) withSystem(messages []Message) []Message {
+	if system := r.optional("system"); system != "" {
+		return append([]Message{NewMessage("system", system)}, messages...)
+	}
+	return messages
 }
 
 // text returns a column that must be a string.
@@ -174,6 +205,19 @@ func (r *rowReader) empty(column, want string) {
 	if ok && !slices.Contains([]string{`""`, "[]", "{}"}, string(compact(raw))) {
 		r.fail(column, kindOf(raw), want)
 	}
+}
+
+// number returns a column that is a finite number, or 0 for null or absent.
+func (r *rowReader) number(column string) float64 {
+	raw, ok := r.cols.get(column)
+	if !ok {
+		return 0
+	}
+	var x float64
+	if json.Unmarshal(raw, &x) != nil {
+		r.fail(column, kindOf(raw), "a number")
+	}
+	return x
 }
 
 // object returns a column that is an object, null or absent.

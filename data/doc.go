@@ -7,7 +7,10 @@
 // [Open] reads JSON arrays and JSON Lines, plain or compressed with gzip or
 // zstd, and yields a [Row] for each object. Column names are TRL's: text,
 // messages, prompt and completion; the Alpaca, ShareGPT and GSM8K shapes are
-// understood too. All rows of a file have one shape.
+// understood too. All rows of a file have one shape. Rows that are judged have
+// types of their own: [OpenPairs] (one answer preferred over another),
+// [OpenLabelled] (an answer that is good or bad), [OpenSteps] (good and bad
+// steps); [OpenPrompts] reads what is to be answered.
 //
 // [Prepare] renders, tokenises, masks and truncates rows as TRL's SFTTrainer
 // does and counts in a [Report] what it had to cut or drop. Loss masks come from

@@ -42,7 +42,8 @@ func TestPairsOfEveryShape(t *testing.T) {
 
 func TestFaultyPairsAreNamed(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"chosen":"c","rejected":"r"}`:                `f.jsonl:1: got columns chosen, rejected, want prompt, chosen and rejected`,
+		`{"chosen":"c"}`: `f.jsonl:1: got columns chosen, want prompt, chosen and rejected`,
+		`{"chosen":"c","rejected":"r","margin":"1"}`:   `column "margin": got a string, want a number`,
 		`{"prompt":"p","chosen":"c","rejected":null}`:  `got columns prompt, chosen, rejected`,
 		`{"prompt":"p","chosen":["c"],"rejected":"r"}`: `column "chosen": got a list, want a string`,
 		`{"prompt":[],"chosen":[],"rejected":[]}`:      `column "prompt": got an empty list`,

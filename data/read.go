@@ -52,6 +52,27 @@ func opener(fsys fs.FS, name, label string, opts ReadOptions) (string, func() (i
 	return label, func() (io.ReadCloser, error) { return fsys.Open(name) }, nil
 }
 
+// openRows is Open for rows that read makes, each on its own.
+func openRows[R any](fsys fs.FS, name, label string, opts ReadOptions, read func(*rowReader) R) (Source[R], error) {
+	label, open, err := opener(fsys, name, label, opts)
+	if err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	decode := func(raw []byte, at Place) (none R, err error) {
+		r, err := newRowReader(raw, at, opts)
+		if err != nil {
+			return none, err
+		}
+		row := read(r)
+		if r.err != nil {
+			return none, r.err
+		}
+		return row, nil
+	}
+	return Limit[R](&file[R]{label: label, open: open, opts: opts, decoder: func() func([]byte, Place) (R, error) { return decode }}, opts.Limit), nil
+}
+
 // Read returns the rows of one stream; label stands for the file in errors. It
 // is [Open] for text at hand, but can be walked only once.
 func Read(r io.Reader, label string, opts ReadOptions) iter.Seq2[Row, error] {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/tensor/bnb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -67,7 +68,7 @@ func TestOracleEightBit(t *testing.T) {
 		oracle.ReadJSON(t, filepath.Join(root, "eight_bit.json.gz"), &file)
 		t.Run("maps", func(t *testing.T) {
 			for k, want := range [][]float64{file.Signed, file.Unsigned} {
-				m := newMap8(k == 1)
+				m := bnb.DynamicMap(k == 0)
 				for i, v := range want {
 					require.Equal(t, float32(v), m[i], "map %d entry %d", k, i)
 				}

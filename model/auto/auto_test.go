@@ -139,7 +139,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		"fewer layers":      {edit(`"num_hidden_layers": 2`, `"num_hidden_layers": 1`), model.ErrUnusedWeight, "model.layers.1."},
 		"activation":        {edit(`"vocab_size"`, `"hidden_act": "tanhshrink", "vocab_size"`), model.ErrConfig, "tanhshrink"},
 		"rope":              {edit(`"vocab_size"`, `"rope_scaling": {"type": "spiral", "factor": 2}, "vocab_size"`), tensor.ErrRoPE, "spiral"},
-		"quantised":         {edit(`"vocab_size"`, `"quantization_config": {"quant_method": "bitsandbytes"}, "vocab_size"`), ErrUnsupported, "quantization_config"},
+		"quantised":         {edit(`"vocab_size"`, `"quantization_config": {"quant_method": "gptq"}, "vocab_size"`), ErrUnsupported, "quantization_config"},
 		"eos":               {edit(`[2, 3]`, `"two"`), model.ErrConfig, "eos_token_id"},
 		"generation":        {write(generationFile, `{"eos_token_id": {}}`), model.ErrConfig, generationFile},
 		"corrupt weights":   {write("model.safetensors", "\x08\x00\x00\x00\x00\x00\x00\x00{broken}"), nil, "model.safetensors"},

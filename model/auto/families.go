@@ -66,11 +66,30 @@ func ParseConfig(raw []byte) (*model.Config, model.Family, error) {
 	if err != nil {
 		return nil, f, err
 	}
-	if q := strings.TrimSpace(string(head.Quantization)); q != "" && q != "null" {
-		return nil, f, fmt.Errorf("%w: config.json has a quantization_config, want weights in float32, bfloat16 or float16", ErrUnsupported)
+	if err := checkQuantization(head.Quantization); err != nil {
+		return nil, f, err
 	}
 	c, err := model.ParseConfig(raw, f.Defaults)
 	return c, f, err
+}
+
+// checkQuantization refuses every quantization_config but those of bitsandbytes.
+// Their other fields are about computing; what each weight is stored as is told by
+// the tensors beside it.
+func checkQuantization(raw json.RawMessage) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	var q struct {
+		Method string `json:"quant_method"`
+	}
+	if err := json.Unmarshal(raw, &q); err != nil {
+		return fmt.Errorf("%w: config.json: quantization_config: %w", model.ErrConfig, err)
+	}
+	if q.Method != "bitsandbytes" {
+		return fmt.Errorf("%w: config.json has a quantization_config with quant_method %q, want bitsandbytes, or weights in float32, bfloat16 or float16", ErrUnsupported, q.Method)
+	}
+	return nil
 }
 
 // New builds a model of the family that config.json names, with weights from

@@ -89,8 +89,11 @@ func (c Config) Validate() error {
 }
 
 // checkAdapter fails when nothing in m has an adapter of that name: the base
-// model would answer unnoticed.
+// model would answer unnoticed. It also fails for a classifier.
 func checkAdapter(m model.Model, name string) error {
+	if m.Config().NoLanguageHead {
+		return fmt.Errorf("generate: a classifier generates nothing, want a model with a language head")
+	}
 	if name == "" || model.HasAdapter(m, name) {
 		return nil
 	}

@@ -51,6 +51,11 @@ type Checkpoint struct {
 	// lists every id that ends a text, from generation_config.json where there is
 	// one.
 	Model model.Model
+	// Head scores sequences or tokens, or values them: of a folder whose class is
+	// …ForSequenceClassification or …ForTokenClassification, or that has TRL's
+	// value head. Nil for a plain language model. A program may set it before
+	// Save.
+	Head *model.Head
 	// Tokenizer is nil with Options.NoTokenizer.
 	Tokenizer *tokenizer.Tokenizer
 	// Template is the source of the chat template, "" where the model has none.
@@ -137,8 +142,12 @@ func fromFolder(dir string, files map[string][]byte, o Options) (*Checkpoint, er
 	if err != nil {
 		return nil, err
 	}
-	src := &folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped, prefix: missingPrefix(folder, fam.Prefix)}
-	if c.Model, err = fam.New(config, model.NewLoader(config, src, o.load())); err != nil {
+	src := bnbSource{&folderSource{folder: folder, dtype: o.Weights, mapped: o.Mapped, prefix: missingPrefix(folder, fam.Prefix)}}
+	l := model.NewLoader(config, src, o.load())
+	if c.Head, err = openHead(files[configFile], config, l); err == nil {
+		c.Model, err = fam.New(config, l)
+	}
+	if err != nil {
 		return nil, errors.Join(err, folder.Close())
 	}
 	if words != nil {

@@ -12,6 +12,11 @@
 // checkpoint. SaveGGUF writes a file of llama.cpp from a checkpoint of architecture
 // llama, qwen2, qwen3 or gemma3.
 //
+// A folder of transformers' …ForSequenceClassification or …ForTokenClassification,
+// or of TRL's model with a value head, is opened with its Head, and Save writes one.
+// transformers has no class with a head for granite, and none for tokens for olmo2
+// and gemma3.
+//
 // A checkpoint is checked before it is used: every missing weight, wrong shape,
 // NaN and tensor that would be left out is named in one error.
 //
@@ -21,5 +26,7 @@
 // more memory than its file. Checkpoints of bitsandbytes, GPTQ and AWQ are
 // refused. The configuration of a GGUF model is what llama.cpp's metadata tells:
 // fields that it does not keep have the family's defaults, and eos, end-of-turn
-// and end-of-message tokens all end a text.
+// and end-of-message tokens all end a text. transformers scores a sequence at the
+// last id that differs from pad_token_id, so a text that itself ends in that id gets
+// another score there than here, where padding is not guessed from ids.
 package auto

@@ -55,7 +55,7 @@ func Save(dir string, c *Checkpoint, o SaveOptions) error {
 			return fmt.Errorf("auto: save: %w", err)
 		}
 	}
-	if err := writeWeights(target, c.Model, o); err != nil {
+	if err := writeWeights(target, c.whole(), o); err != nil {
 		return fmt.Errorf("auto: save: %w", err)
 	}
 	if target == dir {
@@ -90,26 +90,32 @@ type smallFile struct {
 
 // smallFiles are the files beside the weights.
 func (c *Checkpoint) smallFiles(o SaveOptions) ([]smallFile, error) {
-	config, err := savedConfig(c.Model, o)
+	config, err := c.savedConfig(o)
 	if err != nil {
 		return nil, err
 	}
 	files := []smallFile{{configFile, config}}
+	words, err := c.tokenizerFiles()
+	if err != nil || c.classifies() { // which generates nothing
+		return append(files, words...), err
+	}
 	generation := c.files[generationFile]
 	if generation == nil {
 		if generation, err = generationConfig(c.Model.Config()); err != nil {
 			return nil, err
 		}
 	}
-	words, err := c.tokenizerFiles()
-	return append(append(files, smallFile{generationFile, generation}), words...), err
+	return append(append(files, smallFile{generationFile, generation}), words...), nil
 }
 
 // savedConfig is the model's config.json with the type of the weights and
 // whether the head is tied brought up to date. Keys are sorted, as transformers
 // writes them; the text of every other value is kept.
-func savedConfig(m model.Model, o SaveOptions) ([]byte, error) {
-	fields := map[string]json.RawMessage{}
+func (c *Checkpoint) savedConfig(o SaveOptions) ([]byte, error) {
+	m, fields := c.Model, map[string]json.RawMessage{}
+	if err := c.checkHead(); err != nil {
+		return nil, err
+	}
 	if err := json.Unmarshal(m.Config().Raw, &fields); err != nil {
 		return nil, fmt.Errorf("%w: the model has no config.json to save: %w", model.ErrConfig, err)
 	}
@@ -123,7 +129,11 @@ func savedConfig(m model.Model, o SaveOptions) ([]byte, error) {
 		key = "dtype"
 	}
 	fields[key] = json.RawMessage(`"` + name + `"`)
+	delete(fields, "quantization_config") // weights are decoded when they are opened
 	fields["tie_word_embeddings"] = json.RawMessage(fmt.Sprint(model.Tied(m)))
+	if err := c.describeHead(fields); err != nil {
+		return nil, err
+	}
 	return indented(fields)
 }
 

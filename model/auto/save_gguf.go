@@ -55,6 +55,12 @@ func SaveGGUF(path string, c *Checkpoint, o GGUFOptions) ([]GGUFTensor, error) {
 
 func saveGGUF(path string, c *Checkpoint, o GGUFOptions) (report []GGUFTensor, err error) {
 	layout := c.Family.GGUF
+	if c.Head != nil {
+		return nil, fmt.Errorf("%w: a %v head in a GGUF file, want a language model", ErrUnsupported, c.Head.Kind)
+	}
+	if err := c.checkHead(); err != nil {
+		return nil, err
+	}
 	if layout == nil || !slices.Contains(writable, layout.Architecture) {
 		return nil, fmt.Errorf("%w: GGUF files of model_type %q, want one of architecture %s", ErrUnsupported, c.Family.ModelType, strings.Join(writable, ", "))
 	}

@@ -25,6 +25,11 @@ const maxSmall = 1 << 26 // bytes
 // special_tokens_map.json) and the chat template (chat_template.jinja, else
 // tokenizer_config.json).
 //
+// A folder without tokenizer.json is read as transformers converts it, where
+// tokenizer_class tells how: vocab.json with merges.txt (GPT2Tokenizer,
+// Qwen2Tokenizer, RobertaTokenizer), or tokenizer.model (LlamaTokenizer,
+// GemmaTokenizer, T5Tokenizer). Other classes are refused by name.
+//
 // The ids are those of tokenizer.json alone: settings such as add_bos_token in
 // tokenizer_config.json do not change them.
 func Open(path string) (*Tokenizer, error) {
@@ -36,11 +41,16 @@ func Open(path string) (*Tokenizer, error) {
 	if info.IsDir() {
 		file = filepath.Join(path, fileTokenizer)
 	}
-	raw, err := read(file, maxDocument)
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
+	t, err := openFile(file)
+	if info.IsDir() && errors.Is(err, fs.ErrNotExist) {
+		legacy, wrong := openLegacy(path)
+		if wrong != nil {
+			return nil, fmt.Errorf("tokenizer: %w", wrong)
+		}
+		if legacy != nil {
+			t, err = legacy, nil
+		}
 	}
-	t, err := parse(file, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +58,15 @@ func Open(path string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	return t, nil
+}
+
+// openFile reads a tokenizer.json alone.
+func openFile(file string) (*Tokenizer, error) {
+	raw, err := read(file, maxDocument)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return parse(file, raw)
 }
 
 // read returns the bytes of a file of at most limit bytes.

@@ -18,6 +18,7 @@ func ggufTokenizer(f *gguf.File) (*tokenizer.Tokenizer, error) {
 		Scores: m.scores("tokenizer.ggml.scores"), Types: m.kinds("tokenizer.ggml.token_type"),
 		BOS: m.id("bos_token_id"), EOS: m.id("eos_token_id"), UNK: m.id("unknown_token_id"), PAD: m.id("padding_token_id"),
 		AddBOS: m.flag("add_bos_token"), AddEOS: m.flag("add_eos_token"), AddSpacePrefix: m.flag("add_space_prefix"),
+		RemoveExtraSpaces: m.flag("remove_extra_whitespaces"), Charsmap: m.bytes("tokenizer.ggml.precompiled_charsmap"),
 	}
 	if err := errors.Join(m.errs...); err != nil {
 		return nil, err
@@ -83,6 +84,23 @@ func (m *ggufMetadata) kinds(key string) []int32 {
 		kinds[i] = int32(x)
 	}
 	return kinds
+}
+
+// bytes is an array of 8-bit numbers, whichever way they are signed.
+func (m *ggufMetadata) bytes(key string) []byte {
+	wide, ok := optional(m, key, m.f.Ints)
+	if !ok {
+		return nil
+	}
+	raw := make([]byte, len(wide))
+	for i, x := range wide {
+		if x < math.MinInt8 || x > math.MaxUint8 {
+			m.errs = append(m.errs, fmt.Errorf("%s: %s[%d] is %d, want a byte", m.f.Name(), key, i, x))
+			return nil
+		}
+		raw[i] = byte(x)
+	}
+	return raw
 }
 
 // id is the id of a special token; −1, also as uint32, stands for none.

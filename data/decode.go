@@ -11,7 +11,7 @@ import (
 type decoder struct {
 	opts  ReadOptions
 	shape Shape // of the file: of its first row when 0
-	first int   // line that fixed the shape, 0 = the options did
+	first Place // of the row that fixed the shape, none = the options did
 }
 
 // rowReader looks into one row; the first fault sticks.
@@ -73,7 +73,7 @@ func (d *decoder) resolve(cols object, at Place) (Shape, error) {
 		case 0:
 			return 0, &Error{At: at, Got: got, Want: "text; messages; prompt and completion; instruction and output; conversations; or question and answer"}
 		case 1:
-			d.shape, d.first = fits[0], at.Line
+			d.shape, d.first = fits[0], at
 		default:
 			return 0, &Error{At: at, Got: fmt.Sprintf("%s, which fit %v", got, fits), Want: "one shape (set ReadOptions.Shape)"}
 		}
@@ -85,8 +85,12 @@ func (d *decoder) resolve(cols object, at Place) (Shape, error) {
 		}
 	}
 	want := d.shape.String()
-	if d.first > 0 {
-		want += fmt.Sprintf(" as in line %d", d.first)
+	switch {
+	case d.first == Place{}:
+	case d.first.File == at.File && d.first.Line > 0:
+		want += fmt.Sprintf(" as in line %d", d.first.Line)
+	default:
+		want += " as in " + d.first.String()
 	}
 	if len(fits) == 1 {
 		got = fits[0].String()

@@ -40,7 +40,7 @@ func decompress(r io.Reader, label string, opts ReadOptions) (io.Reader, func(),
 	}
 	for start, what := range foreign {
 		if bytes.HasPrefix(magic, []byte(start)) {
-			return nil, nil, fmt.Errorf("data: %s: got %s, want JSON or JSON Lines, plain or compressed with gzip or zstd", label, what)
+			return nil, nil, fmt.Errorf("data: %s: got %s, want JSON, JSON Lines, CSV or TSV, plain or compressed with gzip or zstd (ReadOptions.Formats adds others)", label, what)
 		}
 	}
 	bound := &boundedReader{raw: raw, label: label, opts: opts}

@@ -132,6 +132,6 @@ func TestReadNamesForeignFiles(t *testing.T) {
 		"ARROW1": "an Arrow file", "\xff\xfe{\x00": "UTF-16 text",
 	} {
 		_, err := readAll(start, data.ReadOptions{})
-		require.EqualError(t, err, "data: f.jsonl: got "+want+", want JSON or JSON Lines, plain or compressed with gzip or zstd")
+		require.EqualError(t, err, "data: f.jsonl: got "+want+", want JSON, JSON Lines, CSV or TSV, plain or compressed with gzip or zstd (ReadOptions.Formats adds others)")
 	}
 }

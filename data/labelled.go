@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 )
 
 // LabelledRow is an answer to a prompt that was judged on its own: Label is true
@@ -43,10 +41,11 @@ func (r LabelledRow) Answer() Row {
 // label is true or false; 1 and 0 are taken too, and the words as texts, since
 // CSV knows nothing else. opts.Shape has no meaning here.
 func OpenLabelled(path string, opts ReadOptions) (Source[LabelledRow], error) {
-	return OpenLabelledFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+	fsys, name := root(path)
+	return OpenLabelledFS(fsys, name, path, opts)
 }
 
-// OpenLabelledFS is [OpenLabelled] for a file of any file system. Errors call it
+// OpenLabelledFS is [OpenLabelled] for any file system. Errors call it
 // label; "" means name.
 func OpenLabelledFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[LabelledRow], error) {
 	return openRows(fsys, name, label, opts, labelledRow)

@@ -3,6 +3,7 @@ package data
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // ReadOptions bounds and steers [Open]. The zero value is the default.
@@ -10,6 +11,12 @@ type ReadOptions struct {
 	// Shape demands this shape; 0 takes the first row's. Set it where the
 	// columns of a file fit several shapes.
 	Shape Shape
+	// Formats are kinds of files beyond JSON and CSV that are understood, such as
+	// data/parquet's.
+	Formats []Format
+	// Delimiter separates the fields of CSV and TSV files; 0 means a comma, for
+	// .tsv a tab.
+	Delimiter byte
 	// Limit stops after so many rows; 0 reads all.
 	Limit int
 	// MaxRowBytes bounds one row's JSON text (default 8 MiB).
@@ -43,6 +50,9 @@ func (o ReadOptions) Validate() error {
 		if f.got < 0 {
 			errs = append(errs, fmt.Errorf("data: ReadOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
 		}
+	}
+	if d := o.Delimiter; d == '"' || d == '\r' || d == '\n' || d >= utf8.RuneSelf {
+		errs = append(errs, fmt.Errorf("data: ReadOptions.Delimiter: got %q, want an ASCII character that is no quote or line end", d))
 	}
 	if o.Shape > ShapeGSM8K {
 		errs = append(errs, fmt.Errorf("data: ReadOptions.Shape: got %v, want a shape of this package or 0", o.Shape))

@@ -3,8 +3,6 @@ package data
 import (
 	"encoding/json"
 	"io/fs"
-	"os"
-	"path/filepath"
 )
 
 // PairRow is one comparison: of two answers to a prompt, Chosen was preferred.
@@ -45,10 +43,11 @@ func (r PairRow) Answers() (chosen, rejected Row) {
 // conversations, and chosen and rejected as one message each. opts.Shape has no
 // meaning here.
 func OpenPairs(path string, opts ReadOptions) (Source[PairRow], error) {
-	return OpenPairsFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+	fsys, name := root(path)
+	return OpenPairsFS(fsys, name, path, opts)
 }
 
-// OpenPairsFS is [OpenPairs] for a file of any file system. Errors call it label;
+// OpenPairsFS is [OpenPairs] for any file system. Errors call it label;
 // "" means name.
 func OpenPairsFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[PairRow], error) {
 	return openRows(fsys, name, label, opts, pairRow)

@@ -3,8 +3,6 @@ package data
 import (
 	"encoding/json"
 	"io/fs"
-	"os"
-	"path/filepath"
 )
 
 // PromptRow is something to answer, for training from rewards: either Prompt is
@@ -26,10 +24,11 @@ type PromptRow struct {
 // prompt-only format), or question and answer (GSM8K, whose prompt is made as
 // [Open] makes it). opts.Shape has no meaning here.
 func OpenPrompts(path string, opts ReadOptions) (Source[PromptRow], error) {
-	return OpenPromptsFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+	fsys, name := root(path)
+	return OpenPromptsFS(fsys, name, path, opts)
 }
 
-// OpenPromptsFS is [OpenPrompts] for a file of any file system. Errors call it
+// OpenPromptsFS is [OpenPrompts] for any file system. Errors call it
 // label; "" means name.
 func OpenPromptsFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[PromptRow], error) {
 	return openRows(fsys, name, label, opts, promptRow)

@@ -2,59 +2,44 @@ package data
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 )
 
 // Open returns the rows of a file as a Source: a JSON array or JSON Lines
 // (found out from the content, not the name), plain, gzip or zstd (by content
-// too). The file is opened anew for each walk, read as a stream, and closed at
-// its end; nothing is opened before the first one. Memory: a few times
-// MaxRowBytes at most.
+// too), CSV or TSV (by the name's ending; the first record names the columns),
+// and whatever opts.Formats adds. A file is opened anew for each walk, read as a
+// stream, and closed at its end; nothing is opened before the first one. Memory:
+// a few times MaxRowBytes at most.
+//
+// The path of a folder stands for the data files below it, a pattern (*, ? and
+// [a-z], as in [path.Match]) for the files it matches, both in order of their
+// names; they are listed at once and read as if they were one file.
 //
 // A byte order mark and blank lines are skipped. Everything else that is not a
 // row of the file's shape is an [Error] with file and line: bad JSON, invalid
 // UTF-8, lone surrogates, duplicate keys, wrong types, other columns than the
-// first row's, rows and files over the limits, a file without rows.
+// first row's, rows and files over the limits, files without rows.
 func Open(path string, opts ReadOptions) (Source[Row], error) {
-	return OpenFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+	fsys, name := root(path)
+	return OpenFS(fsys, name, path, opts)
 }
 
-// OpenFS is [Open] for a file of any file system. Errors call it label; ""
-// means name.
+// OpenFS is [Open] for a file, folder or pattern of any file system. Errors call
+// it label; "" means name.
 func OpenFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[Row], error) {
-	label, open, err := opener(fsys, name, label, opts)
+	list, err := members(fsys, name, label, opts)
 	if err != nil {
 		return nil, err
 	}
-	return Limit[Row](examples(label, open, opts.withDefaults()), opts.Limit), nil
+	return Limit[Row](examples(list, opts.withDefaults()), opts.Limit), nil
 }
 
-// opener checks what can be checked before the first walk.
-func opener(fsys fs.FS, name, label string, opts ReadOptions) (string, func() (io.ReadCloser, error), error) {
-	if label == "" {
-		label = name
-	}
-	if err := opts.Validate(); err != nil {
-		return label, nil, err
-	}
-	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return label, nil, fmt.Errorf("data: %s: %w", label, err)
-	}
-	if info.IsDir() {
-		return label, nil, fmt.Errorf("data: %s: got a folder, want a JSON or JSON Lines file", label)
-	}
-	return label, func() (io.ReadCloser, error) { return fsys.Open(name) }, nil
-}
-
-// openRows is Open for rows that read makes, each on its own.
+// openRows is OpenFS for rows that read makes, each on its own.
 func openRows[R any](fsys fs.FS, name, label string, opts ReadOptions, read func(*rowReader) R) (Source[R], error) {
-	label, open, err := opener(fsys, name, label, opts)
+	list, err := members(fsys, name, label, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -70,47 +55,49 @@ func openRows[R any](fsys fs.FS, name, label string, opts ReadOptions, read func
 		}
 		return row, nil
 	}
-	return Limit[R](&file[R]{label: label, open: open, opts: opts, decoder: func() func([]byte, Place) (R, error) { return decode }}, opts.Limit), nil
+	return Limit[R](&walker[R]{files: list, opts: opts, decoder: func() func([]byte, Place) (R, error) { return decode }}, opts.Limit), nil
 }
 
-// Read returns the rows of one stream; label stands for the file in errors. It
-// is [Open] for text at hand, but can be walked only once.
+// Read returns the rows of one stream; label stands for the file in errors, and
+// its ending tells CSV and TSV. It is [Open] for text at hand, but can be walked
+// only once.
 func Read(r io.Reader, label string, opts ReadOptions) iter.Seq2[Row, error] {
 	if err := opts.Validate(); err != nil {
 		return func(yield func(Row, error) bool) { yield(Row{}, err) }
 	}
-	open := func() (io.ReadCloser, error) { return io.NopCloser(r), nil }
-	return Limit[Row](examples(label, open, opts.withDefaults()), opts.Limit).All()
+	one := member{label: label, open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
+	return Limit[Row](examples([]member{one}, opts.withDefaults()), opts.Limit).All()
 }
 
-// file is the Source behind Open and OpenPairs.
-type file[R any] struct {
-	label string
-	open  func() (io.ReadCloser, error)
+// walker is the Source behind Open and its siblings.
+type walker[R any] struct {
+	files []member
 	opts  ReadOptions
 	// decoder starts what makes rows of one walk out of JSON texts.
 	decoder func() func(raw []byte, at Place) (R, error)
 }
 
-// examples are the rows of a file of examples.
-func examples(label string, open func() (io.ReadCloser, error), opts ReadOptions) *file[Row] {
-	return &file[Row]{label: label, open: open, opts: opts, decoder: func() func([]byte, Place) (Row, error) {
+// examples are the rows of files of examples.
+func examples(files []member, opts ReadOptions) *walker[Row] {
+	return &walker[Row]{files: files, opts: opts, decoder: func() func([]byte, Place) (Row, error) {
 		return (&decoder{opts: opts, shape: opts.Shape}).row
 	}}
 }
 
-// All walks over the file once.
-func (f *file[R]) All() iter.Seq2[R, error] {
+// All walks over the files once.
+func (w *walker[R]) All() iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		var none R
-		stream, err := f.open()
-		if err != nil {
-			yield(none, fmt.Errorf("data: %s: %w", f.label, err))
-			return
-		}
-		defer stream.Close()
-		if err := f.walk(stream, yield); err != nil && !errors.Is(err, errStopped) {
-			yield(none, err)
+		decode := w.decoder()
+		for _, file := range w.files {
+			err := w.walk(file, decode, yield)
+			if errors.Is(err, errStopped) {
+				return
+			}
+			if err != nil {
+				var none R
+				yield(none, err)
+				return
+			}
 		}
 	}
 }
@@ -118,34 +105,29 @@ func (f *file[R]) All() iter.Seq2[R, error] {
 // errStopped ends a walk whose consumer has seen enough.
 var errStopped = errors.New("stopped")
 
-func (f *file[R]) walk(stream io.Reader, yield func(R, error) bool) error {
-	plain, closePlain, err := decompress(stream, f.label, f.opts)
+func (w *walker[R]) walk(file member, decode func([]byte, Place) (R, error), yield func(R, error) bool) error {
+	records, err := file.records(w.opts)
 	if err != nil {
 		return err
 	}
-	defer closePlain()
-	split := newSplitter(plain, f.label, f.opts.MaxRowBytes)
-	decode := f.decoder()
-	rows := 0
-	for {
-		raw, line, err := split.next()
+	defer records.Close()
+	for rows := 0; ; rows++ {
+		raw, at, err := records.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			if rows > 0 {
+				return nil
+			}
+			return &Error{At: Place{File: file.label, Line: 1}, Got: "no rows", Want: "at least one JSON object"}
 		}
 		if err != nil {
 			return err
 		}
-		row, err := decode(raw, Place{File: f.label, Line: line})
+		row, err := decode(raw, at)
 		if err != nil {
 			return err
 		}
-		rows++
 		if !yield(row, nil) {
 			return errStopped
 		}
 	}
-	if rows == 0 {
-		return &Error{At: Place{File: f.label, Line: 1}, Got: "no rows", Want: "at least one JSON object"}
-	}
-	return nil
 }

@@ -166,7 +166,7 @@ func TestOpenReadsAFileAgainAndAgain(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	_, err := data.Open(dir, data.ReadOptions{})
-	require.EqualError(t, err, "data: "+dir+": got a folder, want a JSON or JSON Lines file")
+	require.EqualError(t, err, "data: "+dir+": got a folder without data files, want files that end in .json, .jsonl, .ndjson, .csv, .tsv (also .gz and .zst) or match ReadOptions.Formats")
 	_, err = data.Open(filepath.Join(dir, "none"), data.ReadOptions{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = data.Open(dir, data.ReadOptions{Limit: -1, MaxRatio: -2, Shape: 99})

@@ -80,14 +80,21 @@ type Row struct {
 // Place is where a row stands.
 type Place struct {
 	File string // as it was given to Open, or ""
-	Line int    // first line of the row, counted from 1
+	// Line is the row's first line, counted from 1; in files without lines, such
+	// as Parquet, the row's number. 0 where only the byte is known: a [Stream]
+	// does not read what stands before.
+	Line   int
+	Offset int64 // first byte of the row, counted from 0; set where Line is 0
 }
 
-// String returns file:line.
+// String returns file:line, or file: byte N where the line is not known.
 func (p Place) String() string {
 	file := p.File
 	if file == "" {
 		file = "(memory)"
+	}
+	if p.Line == 0 && p.Offset > 0 {
+		return fmt.Sprintf("%s: byte %d", file, p.Offset)
 	}
 	return fmt.Sprintf("%s:%d", file, p.Line)
 }

@@ -20,6 +20,8 @@ type splitter struct {
 	done    bool
 	commas  bool // an element was read: the next needs a comma
 	buf     []byte
+	read    int64 // bytes of lines read
+	begin   int64 // where the line returned last begins, in bytes of lines
 }
 
 func newSplitter(r io.Reader, label string, max int) *splitter {
@@ -81,6 +83,7 @@ func (s *splitter) textLine() ([]byte, int, error) {
 	for {
 		s.buf = s.buf[:0]
 		line := s.line
+		s.begin = s.read
 		var err error
 		for {
 			var part []byte
@@ -89,6 +92,7 @@ func (s *splitter) textLine() ([]byte, int, error) {
 				return nil, 0, s.tooLong(line)
 			}
 			s.buf = append(s.buf, part...)
+			s.read += int64(len(part))
 			if !errors.Is(err, bufio.ErrBufferFull) {
 				break
 			}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 )
 
 // StepRow is a solution in steps, each of them judged: Labels[i] is true where
@@ -22,10 +20,11 @@ type StepRow struct {
 // supervision format), with as many labels as completions, true or false (1 and 0
 // are taken too). A solution may have no step. opts.Shape has no meaning here.
 func OpenSteps(path string, opts ReadOptions) (Source[StepRow], error) {
-	return OpenStepsFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), path, opts)
+	fsys, name := root(path)
+	return OpenStepsFS(fsys, name, path, opts)
 }
 
-// OpenStepsFS is [OpenSteps] for a file of any file system. Errors call it label;
+// OpenStepsFS is [OpenSteps] for any file system. Errors call it label;
 // "" means name.
 func OpenStepsFS(fsys fs.FS, name, label string, opts ReadOptions) (Source[StepRow], error) {
 	return openRows(fsys, name, label, opts, stepRow)

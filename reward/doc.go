@@ -1,4 +1,4 @@
-// Package reward scores completions. A Verifier checks one Sample by a rule and
+// Package reward scores completions, by rules and by learned models. A Verifier checks one Sample by a rule and
 // returns a number: 1 for right and 0 for wrong unless its comment says
 // otherwise. Verifiers are plain values; Composite weighs several by name.
 //

@@ -1,0 +1,236 @@
+package reward
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/posttrain/posttrain/data"
+)
+
+// BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8 groups a
+// step, and shares prompts.
+type BatchOptions struct {
+	// GroupsPerStep is the number of groups of an optimizer step; 0 means 8, TRL's.
+	GroupsPerStep int
+	// TokensPerStep, in place of GroupsPerStep, bounds the tokens of a step, prompts
+	// counted once an answer; at least one group is taken.
+	TokensPerStep int
+	// TokensPerMicro is the capacity of a micro-batch; the longest group must fit.
+	// 0 means 2048 or the longest pair, whichever is more.
+	TokensPerMicro int
+	// ScoreAt says which tokens get a score, as the loss wants it (Traits.ScoreAt).
+	ScoreAt ScoreAt
+	// Separate computes the prompt of a group once before each answer. By default it
+	// is computed once and shared; results are the same up to rounding.
+	Separate bool
+	// Seed chooses the order of the groups; each epoch has its own.
+	Seed uint64
+	// Epochs ends the batcher after so many walks over the groups; 0 means never.
+	Epochs int
+	// Sequential keeps the order of the groups in every epoch.
+	Sequential bool
+}
+
+// Validate reports every field that makes no sense.
+func (o BatchOptions) Validate() error {
+	var faults []error
+	for _, f := range []struct {
+		name string
+		got  int
+	}{{"GroupsPerStep", o.GroupsPerStep}, {"TokensPerStep", o.TokensPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
+		if f.got < 0 {
+			faults = append(faults, fmt.Errorf("reward: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
+		}
+	}
+	if o.TokensPerStep > 0 && o.GroupsPerStep > 0 {
+		faults = append(faults, fmt.Errorf("reward: BatchOptions: got TokensPerStep %d and GroupsPerStep %d, want one of them", o.TokensPerStep, o.GroupsPerStep))
+	}
+	return errors.Join(faults...)
+}
+
+// size is the tokens a group takes in a micro-batch.
+func (o BatchOptions) size(g Group) int {
+	if o.Separate {
+		return g.Len()
+	}
+	return g.Len() - len(g.Prompt)*(len(g.Answers)-1)
+}
+
+// Batcher walks over groups, epoch after epoch, each in an order of its own that
+// depends on the seed alone, and packs each optimizer step best-fit into
+// micro-batches: TokensPerMicro and Separate change the work's layout, never which
+// groups a step holds. A step never spans two epochs. It implements StepSource and
+// is not safe for concurrent use.
+type Batcher struct {
+	groups []Group
+	opts   BatchOptions
+	cursor data.Cursor
+
+	order       []int32
+	ordered     int // epoch of order, -1 = none
+	packer      data.Packer
+	lengths     []int
+	capacity    Capacity
+	fingerprint string
+}
+
+// NewBatcher returns a Batcher at the start of the first epoch. It refuses groups
+// without a prompt or without any answer, and those longer than a micro-batch.
+func NewBatcher(groups []Group, o BatchOptions) (*Batcher, error) {
+	if err := errors.Join(o.Validate(), checkGroups(groups, o.ScoreAt)); err != nil {
+		return nil, err
+	}
+	if o.GroupsPerStep == 0 && o.TokensPerStep == 0 {
+		o.GroupsPerStep = 8
+	}
+	longest := 0
+	for _, g := range groups {
+		longest = max(longest, o.size(g))
+	}
+	if o.TokensPerMicro == 0 {
+		o.TokensPerMicro = max(2048, longest)
+	}
+	var faults []error
+	for _, g := range groups {
+		if n := o.size(g); n > o.TokensPerMicro && len(faults) < maxFaults {
+			faults = append(faults, fmt.Errorf("reward: %v: got a group of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", g.At, n, o.TokensPerMicro))
+		}
+	}
+	return &Batcher{groups: groups, opts: o, ordered: -1, capacity: o.capacity(groups)}, errors.Join(faults...)
+}
+
+// Groups lists the groups; do not write.
+func (b *Batcher) Groups() []Group { return b.groups }
+
+// Options returns the options with all defaults filled in.
+func (b *Batcher) Options() BatchOptions { return b.opts }
+
+// Capacity is how large its micro-batches can be.
+func (b *Batcher) Capacity() Capacity { return b.capacity }
+
+// capacity is the largest micro-batch that can be made of groups.
+func (o BatchOptions) capacity(groups []Group) Capacity {
+	var most Capacity // of any one group
+	fewest := o.TokensPerMicro
+	for _, g := range groups {
+		fewest = max(1, min(fewest, o.size(g)))
+		most.grow(Capacity{Segments: 1 + len(g.Answers), Groups: 1, Answers: len(g.Answers), Comparisons: g.comparisons(), Rows: g.rows(o.ScoreAt)})
+	}
+	n := min(len(groups), o.TokensPerMicro/fewest)
+	if o.GroupsPerStep > 0 {
+		n = min(n, o.GroupsPerStep)
+	}
+	n = max(1, n)
+	// Every answer and scored token takes a token, which bounds them, too.
+	return Capacity{
+		Tokens: o.TokensPerMicro, Segments: n * most.Segments, Groups: n, Answers: min(n*most.Answers, o.TokensPerMicro),
+		Comparisons: max(1, n*most.Comparisons), Rows: min(n*most.Rows, o.TokensPerMicro),
+	}
+}
+
+// Cursor returns the place before the next step.
+func (b *Batcher) Cursor() data.Cursor { return b.cursor }
+
+// Fingerprint identifies what the batcher yields: a cursor fits every batcher with
+// the same one.
+func (b *Batcher) Fingerprint() string {
+	if b.fingerprint == "" {
+		o := &b.opts
+		b.fingerprint = fmt.Sprintf("groups %s (%d) in steps of %d groups or %d tokens, micro-batches of %d tokens, separate %t, seed %d, sequential %t, scores at %v",
+			Fingerprint(b.groups), len(b.groups), o.GroupsPerStep, o.TokensPerStep, o.TokensPerMicro, o.Separate, o.Seed, o.Sequential, o.ScoreAt)
+	}
+	return b.fingerprint
+}
+
+// Seek moves to a cursor that Cursor returned.
+func (b *Batcher) Seek(c data.Cursor) error {
+	if c.Epoch < 0 || c.Position < 0 || c.Position >= len(b.groups) || b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
+		return fmt.Errorf("reward: Seek: got %+v, want a place in %d epochs (0: any) of %d groups", c, b.opts.Epochs, len(b.groups))
+	}
+	b.cursor = c
+	return nil
+}
+
+// Steps returns the number of steps in the first epochs epochs, or in all there
+// are.
+func (b *Batcher) Steps(epochs int) int {
+	if b.opts.Epochs > 0 {
+		epochs = min(epochs, b.opts.Epochs)
+	}
+	steps := 0
+	for epoch := range epochs {
+		b.arrange(epoch)
+		for at := 0; at < len(b.order); steps++ {
+			at += b.span(at)
+		}
+	}
+	return steps
+}
+
+// Next fills step with the next optimizer step; see StepSource.
+func (b *Batcher) Next(step *Step) error {
+	if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
+		return io.EOF
+	}
+	b.arrange(b.cursor.Epoch)
+	at := b.cursor.Position
+	n := b.span(at)
+	if b.cursor.Position += n; b.cursor.Position == len(b.groups) {
+		b.cursor = data.Cursor{Epoch: b.cursor.Epoch + 1}
+	}
+	b.fill(step, b.order[at:at+n])
+	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(len(b.groups))
+	return nil
+}
+
+// arrange makes order that of the epoch.
+func (b *Batcher) arrange(epoch int) {
+	if b.ordered == epoch {
+		return
+	}
+	b.ordered = epoch
+	if !b.opts.Sequential {
+		b.order = data.Permutation(b.order, len(b.groups), b.opts.Seed, uint64(epoch))
+		return
+	}
+	b.order = b.order[:0]
+	for i := range b.groups {
+		b.order = append(b.order, int32(i))
+	}
+}
+
+// span returns how many groups from position at on make a step.
+func (b *Batcher) span(at int) int {
+	left := len(b.order) - at
+	if b.opts.GroupsPerStep > 0 {
+		return min(b.opts.GroupsPerStep, left)
+	}
+	n, tokens := 0, 0
+	for n < left {
+		length := b.groups[b.order[at+n]].Len()
+		if n > 0 && tokens+length > b.opts.TokensPerStep {
+			break
+		}
+		tokens += length
+		n++
+	}
+	return n
+}
+
+// fill packs the groups into the step's micro-batches.
+func (b *Batcher) fill(step *Step, list []int32) {
+	b.lengths = b.lengths[:0]
+	for _, i := range list {
+		b.lengths = append(b.lengths, b.opts.size(b.groups[i]))
+	}
+	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	step.resize(n)
+	for k, i := range list {
+		if b.opts.Separate {
+			step.Micro[bins[k]].Add(b.groups[i], b.opts.ScoreAt, i)
+		} else {
+			step.Micro[bins[k]].AddShared(b.groups[i], b.opts.ScoreAt, i)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package reward
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/posttrain/posttrain/model"
+	"github.com/posttrain/posttrain/model/lora"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Net is a reward model as it is trained: a language model, a head that scores
+// its hidden states, and an adapter or none. With an adapter the adapter is
+// trained, which must have a copy of the head of its own (lora.Config.ModulesToSave
+// with the head's name, such as "score"); else all weights are.
+type Net struct {
+	Model   model.Model
+	Head    *model.Head   // one score, or two classes of which the second is the good one
+	Adapter *lora.Adapter // attached to Headed(); nil trains Model and Head themselves
+}
+
+// Headed is the model with its head, to attach an adapter to.
+func (n Net) Headed() model.Headed { return model.Headed{Model: n.Model, Score: n.Head} }
+
+// AdapterName is the name of the adapter, "" without one.
+func (n Net) AdapterName() string {
+	if n.Adapter == nil {
+		return ""
+	}
+	return n.Adapter.Name()
+}
+
+// params lists what is trained.
+func (n Net) params() []*tensor.Param {
+	all := n.Headed().Params()
+	if n.Adapter != nil {
+		all = n.Adapter.Params()
+	}
+	var list []*tensor.Param
+	for _, q := range all {
+		list = append(list, q)
+	}
+	return list
+}
+
+// usable refuses what cannot be computed.
+func (n Net) usable() error {
+	if n.Model == nil || n.Head == nil {
+		return errors.New("reward: Net: got no Model or no Head, want both (model.NewHead makes a head)")
+	}
+	if c := n.Head.Linear.Out(); c != 1 && c != 2 {
+		return fmt.Errorf("reward: Net.Head: got %d labels, want 1 (a score) or 2 (wrong and right)", c)
+	}
+	if n.Adapter != nil && !model.HasAdapter(n.Model, n.Adapter.Name()) && n.Head.Linear.Adapters[n.Adapter.Name()] == nil {
+		return fmt.Errorf("reward: Net.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", n.Adapter.Name())
+	}
+	return nil
+}
+
+// check refuses what cannot be trained.
+func (n Net) check() error {
+	if err := n.usable(); err != nil {
+		return err
+	}
+	if name := n.AdapterName(); name != "" && n.Head.Linear.Replaced[name] == nil && n.Head.Linear.Adapters[name] == nil {
+		return fmt.Errorf("reward: Net.Adapter: got %q, which has no copy of the head, want one attached to Net.Headed() with ModulesToSave %q", name, n.Head.Linear.Path)
+	}
+	for _, q := range n.params() {
+		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
+			return fmt.Errorf("reward: weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
+		}
+	}
+	return nil
+}
+
+// precision is what the model computes in.
+func (n Net) precision() tensor.Dtype {
+	if n.Model.Embedding().Weight.Dtype() == tensor.Float64 {
+		return tensor.Float64
+	}
+	return tensor.Float32
+}
+
+// makeTrainable gives every parameter a gradient accumulator.
+func makeTrainable(params []*tensor.Param) error {
+	var faults []error
+	for _, q := range params {
+		faults = append(faults, q.SetTrainable(true))
+	}
+	return errors.Join(faults...)
+}

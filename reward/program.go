@@ -1,0 +1,137 @@
+package reward
+
+import (
+	"slices"
+
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// program is the compiled loss of one micro-batch, with the gradients of the
+// trainable parameters or without; or the scores alone.
+type program struct {
+	run *tensor.Program
+	inputs
+	seed    number
+	one     [1]float64
+	loss    *tensor.Node // (1) Σ loss; nil where only scores are computed
+	rows    *tensor.Node // (R) scores
+	extra   []Metric     // of the loss
+	compile tensor.CompileOptions
+	values  []float64
+}
+
+// assemble builds and compiles the program.
+func assemble(n Net, o Options, params []*tensor.Param, arena *tensor.Arena) (*program, error) {
+	g, pr, err := describe(n, o, params)
+	if err != nil {
+		return nil, err
+	}
+	pr.compile.Arena = arena
+	pr.run, err = tensor.Compile(g, pr.outputs(), pr.compile)
+	return pr, err
+}
+
+// plan is the memory plan of what assemble would make.
+func plan(n Net, o Options, params []*tensor.Param) (tensor.Plan, error) {
+	g, pr, err := describe(n, o, params)
+	if err != nil {
+		return tensor.Plan{}, err
+	}
+	return tensor.DryPlan(g, pr.outputs(), pr.compile)
+}
+
+func (pr *program) outputs() tensor.Nodes {
+	outs := tensor.Nodes{pr.rows}
+	if pr.loss != nil {
+		outs = append(outs, pr.loss)
+	}
+	for _, m := range pr.extra {
+		if !slices.Contains(outs, m.Value) {
+			outs = append(outs, m.Value)
+		}
+	}
+	return outs
+}
+
+// describe builds the graph of a loss; o.Loss nil computes scores alone.
+func describe(n Net, o Options, params []*tensor.Param) (*tensor.Graph, *program, error) {
+	pr := &program{compile: tensor.CompileOptions{Device: o.Device, Debug: o.Debug}}
+	g, err := tensor.Build(func(g *tensor.Graph) {
+		in := pr.texts(g, o.Capacity, n.AdapterName())
+		rows := pr.inputs.rows(g, o.Capacity)
+		if params != nil && o.Recompute {
+			in.OnLayer = func(x *tensor.Node) { pr.compile.Checkpoints = append(pr.compile.Checkpoints, x) }
+		}
+		outputs := n.Head.Scores(in, n.Model.Hidden(g, in), rows)
+		pr.rows = Contrast(outputs, contrast(n.Head.Linear.Out()))
+		if o.Loss == nil {
+			return
+		}
+		sees := floats{&pr.inputs, n.precision()}.targets(g, o.Capacity)
+		sees.Outputs, sees.Row = outputs, pr.rows
+		sees.Answer = tensor.Gather(pr.rows, sees.Last)
+		pr.addLoss(g, o.Loss, sees)
+		pr.seed.node = tensor.Input(g, n.precision(), "batch.seed", 1)
+		pr.compile.Accumulate = pr.gradients(g, params)
+	})
+	pr.compile.Axes = pr.axes
+	return g, pr, err
+}
+
+// addLoss adds the loss and its metrics.
+func (pr *program) addLoss(g *tensor.Graph, l Loss, in Scores) {
+	terms := l.Build(g, in)
+	want, each := in.AnswerEnds.Shape(), "group"
+	if l.Traits().PerRow {
+		want, each = in.Row.Shape(), "scored token"
+	}
+	if terms.Loss == nil || !terms.Loss.Shape().Eq(want) {
+		tensor.Fail("reward: loss %s: got %v, want one number a %s, the shape %v", l.Name(), terms.Loss, each, want)
+	}
+	pr.loss, pr.extra = tensor.Sum(terms.Loss), terms.Metrics
+}
+
+// gradients adds the reverse pass.
+func (pr *program) gradients(g *tensor.Graph, params []*tensor.Param) []tensor.Accumulation {
+	if len(params) == 0 {
+		return nil
+	}
+	wrt := make(tensor.Nodes, len(params))
+	for i, p := range params {
+		wrt[i] = p.Node(g)
+	}
+	var acc []tensor.Accumulation
+	for i, parts := range tensor.Gradients(tensor.Nodes{pr.loss}, tensor.Nodes{pr.seed.node}, wrt) {
+		if len(parts) == 0 {
+			tensor.Fail("reward: the loss does not depend on parameter %s", params[i].Name())
+		}
+		for _, part := range parts {
+			acc = append(acc, tensor.Accumulation{Grad: part, Into: params[i]})
+		}
+	}
+	return acc
+}
+
+// compute runs the program on a micro-batch; the gradients are those of
+// seed·Σ loss. It returns that sum without the seed, 0 where there is no loss.
+func (pr *program) compute(b *Batch, seed float64) (float64, error) {
+	if err := pr.bind(pr.run, b); err != nil {
+		return 0, err
+	}
+	if pr.loss == nil {
+		return 0, pr.run.Run()
+	}
+	pr.one[0] = seed
+	if err := pr.seed.bind(pr.run, pr.one[:]); err != nil {
+		return 0, err
+	}
+	if err := pr.run.Run(); err != nil {
+		return 0, err
+	}
+	var err error
+	pr.values, err = appendValues(pr.values[:0], pr.run, pr.loss)
+	if err != nil {
+		return 0, err
+	}
+	return pr.values[0], nil
+}

@@ -1,6 +1,9 @@
 package dpo
 
-import "github.com/posttrain/posttrain/data"
+import (
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/dpo/internal/pass"
+)
 
 // Batch is one packed micro-batch of B pairs. Its targets are the tokens of the
 // answers; targets of one segment stand together, in the order of the segments.
@@ -89,9 +92,40 @@ func (b *Batch) count(p Pair, index int32) {
 func (b *Batch) chosenTokens() int {
 	n := 0
 	for _, s := range b.Chosen {
-		n += segmentLen(b.TargetEnds, s)
+		n += pass.SegmentLen(b.TargetEnds, s)
 	}
 	return n
+}
+
+// promptTokens is the number of tokens of all prompts that something predicts.
+func (b *Batch) promptTokens() int {
+	n := 0
+	for _, s := range b.Chosen {
+		if from := b.Prefix[s]; from >= 0 {
+			n += pass.SegmentLen(b.Ends, from) - 1
+		} else {
+			n += pass.SegmentLen(b.Ends, s) - pass.SegmentLen(b.TargetEnds, s) - 1
+		}
+	}
+	return n
+}
+
+// appendPrompts appends the rows and targets of the prompts' tokens, pair by pair,
+// and the end of each pair's.
+func (b *Batch) appendPrompts(rows, targets, ends []int32) (r, t, e []int32) {
+	for _, s := range b.Chosen {
+		from := b.Prefix[s]
+		n := int32(0) // tokens behind the prompt in its segment
+		if from < 0 {
+			from, n = s, int32(pass.SegmentLen(b.TargetEnds, s))
+		}
+		first := b.Ends[from] - int32(pass.SegmentLen(b.Ends, from))
+		for at := first + 1; at < b.Ends[from]-n; at++ {
+			rows, targets = append(rows, at-1), append(targets, b.Tokens[at])
+		}
+		ends = append(ends, int32(len(targets)))
+	}
+	return rows, targets, ends
 }
 
 // Step holds the micro-batches of one optimizer step.

@@ -28,6 +28,7 @@ type evaluator struct {
 	seen   measurement
 	scores []float64
 	next   train.Evaluator // the caller's own, or nil
+	follow func()
 }
 
 // newEvaluator compiles the forward pass in the memory of training.
@@ -39,13 +40,18 @@ func newEvaluator(s *stage, arena *tensor.Arena, next train.Evaluator) (train.Ev
 	if err != nil {
 		return nil, err
 	}
-	e := &evaluator{src: s.opts.EvalData, prog: prog, next: next}
-	e.scorer, err = newScorer(s.reference, s.opts, arena, s.opts.EvalData)
+	// A reference that is due to move would do so at the start of the next step.
+	follow := func() { s.follower.follow(s.count) }
+	e := &evaluator{src: s.opts.EvalData, prog: prog, next: next, follow: follow}
+	ref := *s.reference
+	ref.file = beside(ref.file)
+	e.scorer, err = newScorer(&ref, s.opts, arena, s.opts.EvalData)
 	return e, err
 }
 
 // Evaluate implements train.Evaluator.
 func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
+	e.follow()
 	if err := e.walk(ctx, m); err != nil {
 		return fmt.Errorf("dpo: evaluation: %w", err)
 	}
@@ -84,10 +90,12 @@ func (e *evaluator) add(b *Batch, m *train.Metrics) error {
 		return nil
 	}
 	var err error
-	if e.scores, err = e.scorer.score(e.scores[:0], b); err != nil {
-		return err
+	if e.scorer != nil {
+		if e.scores, err = e.scorer.score(e.scores[:0], b); err != nil {
+			return err
+		}
 	}
-	loss, err := e.prog.compute(b, given{reference: e.scores, meanChosen: meanChosen(e.step.Micro)})
+	loss, err := e.prog.compute(b, divided(e.step.Micro, given{reference: e.scores}))
 	if err != nil {
 		return err
 	}

@@ -117,4 +117,11 @@ func ExampleLosses() {
 	// apo_down 1
 	// discopop 0.8466
 	// sft depends on the policy
+	// orpo depends on the policy
+	// cpo depends on the policy
+	// cpo_hinge depends on the policy
+	// cpo_ipo depends on the policy
+	// simpo depends on the policy
+	// alphapo depends on the policy
+	// alphapo_sum depends on the policy
 }

@@ -7,11 +7,16 @@ type TokenNodes struct {
 	LogProb, Reference, LogSumSquares, Tail            *tensor.Node
 	Ends, Chosen, Rejected                             *tensor.Node
 	ChosenTokens, RejectedTokens, MeanChosenTokensNode *tensor.Node
+	Prompt, PromptEnds, MeanText                       *tensor.Node
 }
 
 // LogProbs sums them as the trainer does.
 func (t TokenNodes) LogProbs(beta float64, d Divergence) LogProbs {
-	return tokens{t.LogProb, t.Reference, t.LogSumSquares, t.Tail, t.Ends, t.Chosen, t.Rejected, t.ChosenTokens, t.RejectedTokens, t.MeanChosenTokensNode}.logProbs(beta, d)
+	return tokens{
+		logProb: t.LogProb, reference: t.Reference, logSumSquares: t.LogSumSquares, tail: t.Tail, ends: t.Ends, chosen: t.Chosen, rejected: t.Rejected,
+		chosenTokens: t.ChosenTokens, rejectedTokens: t.RejectedTokens, meanChosen: t.MeanChosenTokensNode,
+		prompt: t.Prompt, promptEnds: t.PromptEnds, meanText: t.MeanText,
+	}.logProbs(beta, d)
 }
 
 // TailWeights are the weights that the trainer gives tokens, M of them.

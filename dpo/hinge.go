@@ -25,5 +25,10 @@ func (Hinge) Traits(float64) Traits { return Traits{Known: true, AtReference: 1}
 
 // Build implements Loss.
 func (Hinge) Build(_ *tensor.Graph, in LogProbs) Terms {
-	return Terms{Loss: tensor.Clip(tensor.AddScalar(tensor.Neg(in.Margin()), 1), 0, math.Inf(1))}
+	return Terms{Loss: hinge(in.Margin())}
+}
+
+// hinge is max(0, 1 − z).
+func hinge(z *tensor.Node) *tensor.Node {
+	return tensor.Clip(tensor.AddScalar(tensor.Neg(z), 1), 0, math.Inf(1))
 }

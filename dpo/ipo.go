@@ -46,9 +46,11 @@ func (IPO) Traits(beta float64) Traits {
 }
 
 // Validate refuses an unknown normalisation.
-func (l IPO) Validate() error {
-	if l.Over > PerSequence {
-		return fmt.Errorf("dpo: IPO: Over is %d, want PerToken or PerSequence", l.Over)
+func (l IPO) Validate() error { return checkNormalisation("IPO", l.Over) }
+
+func checkNormalisation(loss string, n Normalisation) error {
+	if n > PerSequence {
+		return fmt.Errorf("dpo: %s: Over is %d, want PerToken or PerSequence", loss, n)
 	}
 	return nil
 }
@@ -60,6 +62,15 @@ func (l IPO) Build(_ *tensor.Graph, in LogProbs) Terms {
 	if l.Over == PerSequence {
 		z = in.Margin()
 	}
-	h := tensor.Scale(z, 1/in.Beta)
-	return Terms{Loss: tensor.Square(tensor.AddScalar(h, -1/(2*in.Beta)))}
+	return Terms{Loss: squareTo(tensor.Scale(z, 1/in.Beta), 1/(2*in.Beta))}
+}
+
+// farthest bounds, in nats, what is squared: its square is still a float32.
+const farthest = 1e18
+
+// squareTo is (x − goal)². Farther than farthest from the goal, where divergences
+// that grow like e^ℓ may well lead, the loss is level: its gradient, which float32
+// could not hold beside the loss, would be clipped anyway.
+func squareTo(x *tensor.Node, goal float64) *tensor.Node {
+	return tensor.Square(tensor.Clip(tensor.AddScalar(x, -goal), -farthest, farthest))
 }

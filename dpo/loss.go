@@ -23,6 +23,13 @@ type LogProbs struct {
 	// MeanChosenTokens, (1), is the mean length of the chosen answers over all
 	// pairs whose losses are divided together; no gradient.
 	MeanChosenTokens *tensor.Node
+
+	// PromptLikelihood is log π(x) of the prompt's tokens but the first, which
+	// nothing predicts, and MeanTextTokens, (1), the mean number of tokens that
+	// prompt and chosen answer together predict, as MeanChosenTokens; no gradient
+	// through the latter. Both are nil but for losses that ask (Traits.Prompt).
+	PromptLikelihood, MeanTextTokens *tensor.Node
+
 	// Confidence is how sure the policy is of both answers, for WPO; no gradient.
 	Confidence *tensor.Node
 
@@ -61,6 +68,10 @@ func (in LogProbs) Rewards() (chosen, rejected *tensor.Node) {
 type Terms struct {
 	// Loss is the loss of each pair, (B).
 	Loss *tensor.Node
+	// Rewards and LogProbs, of chosen and rejected answers, (B) each, are logged in
+	// place of β·log π/π₀ (in runs without a reference β·log π) and log π; nil
+	// means those.
+	Rewards, LogProbs [2]*tensor.Node
 	// Weight, (B), multiplies the losses; nil means 1. No gradient passes through
 	// it, and it does not change what the sum of losses is divided by, which is
 	// the number of pairs.
@@ -87,8 +98,12 @@ type Loss interface {
 
 // Traits are what a loss declares about itself. The zero value declares nothing.
 type Traits struct {
-	// ReferenceFree losses do not change with π₀.
+	// ReferenceFree losses do not change with π₀. A run of such a loss computes no
+	// reference: RefChosen, RefRejected and the ratios are nil.
 	ReferenceFree bool
+	// Prompt asks for LogProbs.PromptLikelihood, which costs the prompt's tokens a
+	// pass through the head of the model.
+	Prompt bool
 	// BatchCoupled losses let the pairs of a micro-batch influence each other, so
 	// that an optimizer step must be one micro-batch for its pairs to meet.
 	BatchCoupled bool
@@ -145,5 +160,6 @@ func Losses() []Loss {
 	return []Loss{
 		Sigmoid{}, Conservative{}, SigmoidNorm{}, Hinge{}, IPO{}, IPO{Over: PerSequence}, Robust{}, EXO{}, NCA{}, BCOPair{}, SPPO{},
 		AOT{}, AOTUnpaired{}, APOZero{}, APODown{}, DiscoPOP{}, NLL{},
+		ORPO{}, CPO{}, CPOHinge{}, CPOIPO{}, SimPO{}, AlphaPO{}, AlphaPO{Over: PerSequence},
 	}
 }

@@ -1,13 +1,14 @@
 package dpo
 
 import (
+	"github.com/posttrain/posttrain/dpo/internal/pass"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
 
 // measurement reads what a program computed of a micro-batch.
 type measurement struct {
-	pairs           [4][]float64 // log-ratios and log-probabilities of chosen and rejected
+	pairs           [4][]float64 // rewards and log-probabilities of chosen and rejected
 	logits, entropy []float64
 	extra           []float64
 }
@@ -15,14 +16,14 @@ type measurement struct {
 // read takes the values of the last run.
 func (x *measurement) read(pr *program) (err error) {
 	for i, n := range pr.pairs {
-		if x.pairs[i], err = appendValues(x.pairs[i][:0], pr.run, n); err != nil {
+		if x.pairs[i], err = pass.AppendValues(x.pairs[i][:0], pr.run, n); err != nil {
 			return err
 		}
 	}
-	if x.logits, err = appendValues(x.logits[:0], pr.run, pr.logits); err != nil {
+	if x.logits, err = pass.AppendValues(x.logits[:0], pr.run, pr.logits); err != nil {
 		return err
 	}
-	x.entropy, err = appendValues(x.entropy[:0], pr.run, pr.entropy)
+	x.entropy, err = pass.AppendValues(x.entropy[:0], pr.run, pr.entropy)
 	return err
 }
 
@@ -32,9 +33,8 @@ func (x *measurement) add(m *train.Metrics, pr *program, b *Batch, micro bool) e
 	if err := x.read(pr); err != nil {
 		return err
 	}
-	beta := pr.beta
 	perPair := func(f func(i int) float64) (mean, weight float64) { return meanOf(len(b.Chosen), f, micro) }
-	reward := func(side, i int) float64 { return beta * x.pairs[side][i] }
+	reward := func(side, i int) float64 { return x.pairs[side][i] }
 	value, w := perPair(func(i int) float64 { return reward(0, i) })
 	m.Add("rewards/chosen", value, w)
 	value, w = perPair(func(i int) float64 { return reward(1, i) })
@@ -57,7 +57,7 @@ func (x *measurement) add(m *train.Metrics, pr *program, b *Batch, micro bool) e
 	}
 	for _, e := range pr.extra {
 		var err error
-		if x.extra, err = appendValues(x.extra[:0], pr.run, e.Value); err != nil {
+		if x.extra, err = pass.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
 			return err
 		}
 		value, w = perPair(func(i int) float64 { return x.extra[i] })
@@ -95,7 +95,7 @@ func meanOver(b *Batch, segments []int32, micro bool, f func(i int) float64) (me
 	sum, n := 0.0, 0
 	for _, s := range segments {
 		end := int(b.TargetEnds[s])
-		for i := end - segmentLen(b.TargetEnds, s); i < end; i++ {
+		for i := end - pass.SegmentLen(b.TargetEnds, s); i < end; i++ {
 			sum += f(i)
 			n++
 		}

@@ -3,6 +3,7 @@ package dpo
 import (
 	"slices"
 
+	"github.com/posttrain/posttrain/dpo/internal/pass"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -11,19 +12,22 @@ import (
 // trainable parameters or without.
 type program struct {
 	run *tensor.Program
-	texts
+	pass.Texts
 	targetEnds, chosen, rejected *tensor.Node
 
-	seed, reference, tail, meanChosen, chosenTokens, rejectedTokens number
+	seed, reference, tail, meanChosen, chosenTokens, rejectedTokens pass.Number
+
+	prompt   *prompts // nil for losses that do not ask for it
+	compared bool     // with a reference
 
 	loss    *tensor.Node    // (1) Σ weight·loss
-	pairs   [4]*tensor.Node // (B) log-ratios and log-probabilities of chosen and rejected
+	pairs   [4]*tensor.Node // (B) rewards and log-probabilities of chosen and rejected
+	ratios  [2]*tensor.Node // (B) log-ratios of chosen and rejected, with a reference
 	logits  *tensor.Node    // (M) mean logit
 	entropy *tensor.Node    // (M)
 	argMax  *tensor.Node    // (M)
 	extra   []Metric        // of the loss
 
-	beta   float64
 	alpha  float64 // weight of tokens past the shorter answer
 	values []float64
 }
@@ -50,91 +54,122 @@ func plan(p Policy, o Options, s size, params []*tensor.Param) (tensor.Plan, err
 
 func (pr *program) outputs() tensor.Nodes {
 	outs := append(tensor.Nodes{pr.loss, pr.logits, pr.entropy, pr.argMax}, pr.pairs[:]...)
-	for _, m := range pr.extra {
-		if !slices.Contains(outs, m.Value) {
-			outs = append(outs, m.Value)
-		}
+	if pr.compared {
+		outs = append(outs, pr.ratios[:]...)
 	}
-	return outs
+	for _, m := range pr.extra {
+		outs = append(outs, m.Value)
+	}
+	seen := map[*tensor.Node]bool{}
+	return slices.DeleteFunc(outs, func(n *tensor.Node) bool {
+		again := seen[n]
+		seen[n] = true
+		return again
+	})
 }
 
 // describe builds the graph.
 func describe(p Policy, o Options, s size, params []*tensor.Param) (*tensor.Graph, *program, tensor.CompileOptions, error) {
-	pr := &program{beta: o.beta(), alpha: o.tailWeight()}
+	about := traits(o.Loss, o.beta())
+	pr := &program{alpha: o.tailWeight(), compared: !about.ReferenceFree}
+	if about.Prompt {
+		pr.prompt = &prompts{}
+	}
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		at := pr.declare(g, s, precision(p.Model))
-		in := pr.inputs(p.AdapterName())
+		at := pr.declare(g, s, pass.Precision(p.Model))
+		in := pr.Inputs(p.AdapterName())
 		if params != nil && o.Recompute {
 			in.OnLayer = func(x *tensor.Node) { co.Checkpoints = append(co.Checkpoints, x) }
 		}
-		lp := model.Distribution(p.Model, in, p.Model.Hidden(g, in)).LogProbs(pr.rows, pr.targets)
+		d := model.Distribution(p.Model, in, p.Model.Hidden(g, in))
+		lp := d.LogProbs(pr.Rows, pr.Targets)
 		at.logProb, at.logSumSquares = lp.LogProb, tensor.Log(lp.SumSquares)
+		if pr.prompt != nil {
+			at.prompt = d.LogProbs(pr.prompt.rows, pr.prompt.targets).LogProb
+		}
 		sums := at.logProbs(o.beta(), o.Divergence)
 		terms := o.Loss.Build(g, sums)
 		if terms.Loss == nil || !terms.Loss.Shape().Eq(sums.Chosen.Shape()) {
 			tensor.Fail("dpo: loss %s: got %v, want one number a pair, the shape of LogProbs.Chosen", o.Loss.Name(), terms.Loss)
 		}
 		pr.loss = tensor.Sum(terms.weighted())
-		pr.pairs = [4]*tensor.Node{sums.ChosenRatio, sums.RejectedRatio, sums.Chosen, sums.Rejected}
+		pr.pairs, pr.ratios = terms.logged(sums), [2]*tensor.Node{sums.ChosenRatio, sums.RejectedRatio}
 		pr.logits, pr.entropy, pr.argMax, pr.extra = lp.MeanLogit, lp.Entropy, lp.ArgMax, terms.Metrics
-		co.Accumulate = pr.gradients(g, params)
+		co.Accumulate = pass.Accumulate(g, pr.loss, pr.seed.Node, params)
 	})
-	co.Axes = append(pr.axes(tensor.Nodes{pr.targetEnds}, tensor.Nodes{pr.reference.node, pr.tail.node}),
-		tensor.Axis{Name: axisPairs, Inputs: tensor.Nodes{pr.chosen, pr.rejected, pr.chosenTokens.node, pr.rejectedTokens.node}})
+	co.Axes = pr.axes()
 	return g, pr, co, err
-}
-
-// precision is what the model computes in.
-func precision(m model.Model) tensor.Dtype {
-	if m.Head().Dtype() == tensor.Float64 {
-		return tensor.Float64
-	}
-	return tensor.Float32
 }
 
 // declare adds the inputs to the graph.
 func (pr *program) declare(g *tensor.Graph, s size, dt tensor.Dtype) tokens {
-	pr.texts.declare(g, s)
+	pr.Declare(g, s.pass())
 	pr.targetEnds = tensor.Input(g, tensor.Int32, "batch.target_ends", s.segments())
 	pr.chosen = tensor.Input(g, tensor.Int32, "batch.chosen", s.pairs)
 	pr.rejected = tensor.Input(g, tensor.Int32, "batch.rejected", s.pairs)
-	pr.seed.declare(g, dt, "batch.seed", 1)
-	return tokens{
+	pr.seed.Declare(g, dt, "batch.seed", 1)
+	t := tokens{
 		ends: pr.targetEnds, chosen: pr.chosen, rejected: pr.rejected,
-		reference:      pr.reference.declare(g, dt, "batch.reference", s.targets()),
-		tail:           pr.tail.declare(g, dt, "batch.tail", s.targets()),
-		meanChosen:     pr.meanChosen.declare(g, dt, "batch.mean_chosen", 1),
-		chosenTokens:   pr.chosenTokens.declare(g, dt, "batch.chosen_tokens", s.pairs),
-		rejectedTokens: pr.rejectedTokens.declare(g, dt, "batch.rejected_tokens", s.pairs),
+		tail:           pr.tail.Declare(g, dt, "batch.tail", s.targets()),
+		meanChosen:     pr.meanChosen.Declare(g, dt, "batch.mean_chosen", 1),
+		chosenTokens:   pr.chosenTokens.Declare(g, dt, "batch.chosen_tokens", s.pairs),
+		rejectedTokens: pr.rejectedTokens.Declare(g, dt, "batch.rejected_tokens", s.pairs),
 	}
+	if pr.compared {
+		t.reference = pr.reference.Declare(g, dt, "batch.reference", s.targets())
+	}
+	if pr.prompt != nil {
+		pr.prompt.declare(g, s, dt)
+		t.promptEnds, t.meanText = pr.prompt.ends, pr.prompt.mean.Node
+	}
+	return t
 }
 
-// gradients adds the reverse pass.
-func (pr *program) gradients(g *tensor.Graph, params []*tensor.Param) []tensor.Accumulation {
-	if len(params) == 0 {
-		return nil
+// axes lists the dynamic axes.
+func (pr *program) axes() []tensor.Axis {
+	targets, pairs := tensor.Nodes{pr.tail.Node}, tensor.Nodes{pr.chosen, pr.rejected, pr.chosenTokens.Node, pr.rejectedTokens.Node}
+	if pr.compared {
+		targets = append(targets, pr.reference.Node)
 	}
-	wrt := make(tensor.Nodes, len(params))
-	for i, p := range params {
-		wrt[i] = p.Node(g)
+	if pr.prompt != nil {
+		pairs = append(pairs, pr.prompt.ends)
 	}
-	var acc []tensor.Accumulation
-	for i, parts := range tensor.Gradients(tensor.Nodes{pr.loss}, tensor.Nodes{pr.seed.node}, wrt) {
-		if len(parts) == 0 {
-			tensor.Fail("dpo: the loss does not depend on parameter %s", params[i].Name())
+	all := append(pr.Axes(tensor.Nodes{pr.targetEnds}, targets), tensor.Axis{Name: axisPairs, Inputs: pairs})
+	if pr.prompt != nil {
+		all = append(all, tensor.Axis{Name: axisPrompts, Inputs: tensor.Nodes{pr.prompt.rows, pr.prompt.targets}})
+	}
+	return all
+}
+
+// logged are the rewards and log-probabilities that a run shows.
+func (t Terms) logged(in LogProbs) [4]*tensor.Node {
+	out := [4]*tensor.Node{t.Rewards[0], t.Rewards[1], t.LogProbs[0], t.LogProbs[1]}
+	defaults := [4]*tensor.Node{in.ChosenRatio, in.RejectedRatio, in.Chosen, in.Rejected}
+	for i, n := range out {
+		if n != nil {
+			continue
 		}
-		for _, part := range parts {
-			acc = append(acc, tensor.Accumulation{Grad: part, Into: params[i]})
+		n = defaults[i]
+		if n == nil { // no reference: the log-probability stands for the ratio
+			n = out[i+2]
+			if n == nil {
+				n = defaults[i+2]
+			}
 		}
+		if i < 2 {
+			n = tensor.Scale(n, in.Beta)
+		}
+		out[i] = n
 	}
-	return acc
+	return out
 }
 
 // given are the numbers of a micro-batch that come from outside of it.
 type given struct {
 	reference  []float64 // (M) log π₀ of each target
 	meanChosen float64   // tokens
+	meanText   float64   // tokens, for losses that ask for prompts
 	seed       float64
 }
 
@@ -148,7 +183,7 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 		return 0, err
 	}
 	var err error
-	pr.values, err = appendValues(pr.values[:0], pr.run, pr.loss)
+	pr.values, err = pass.AppendValues(pr.values[:0], pr.run, pr.loss)
 	if err != nil {
 		return 0, err
 	}
@@ -156,10 +191,10 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 }
 
 func (pr *program) bindAll(b *Batch, in given) error {
-	if err := setLive(pr.run, axisPairs, len(b.Chosen)); err != nil {
+	if err := pass.SetLive(pr.run, axisPairs, len(b.Chosen)); err != nil {
 		return err
 	}
-	if err := pr.bind(pr.run, b); err != nil {
+	if err := pr.Bind(pr.run, &b.Packed); err != nil {
 		return err
 	}
 	for _, x := range [...]struct {
@@ -170,31 +205,43 @@ func (pr *program) bindAll(b *Batch, in given) error {
 			return err
 		}
 	}
-	if err := pr.seed.bind(pr.run, in.seed); err != nil {
+	if pr.prompt != nil {
+		if err := pr.prompt.bind(pr.run, b, in.meanText); err != nil {
+			return err
+		}
+	}
+	if err := pr.seed.Bind(pr.run, in.seed); err != nil {
 		return err
 	}
-	if err := pr.meanChosen.bind(pr.run, max(1, in.meanChosen)); err != nil {
+	if err := pr.meanChosen.Bind(pr.run, max(1, in.meanChosen)); err != nil {
 		return err
 	}
-	if err := pr.reference.bind(pr.run, in.reference...); err != nil {
-		return err
+	if pr.compared {
+		if err := pr.reference.Bind(pr.run, in.reference...); err != nil {
+			return err
+		}
 	}
+	return pr.bindLengths(b)
+}
+
+// bindLengths binds what follows from the lengths of the answers.
+func (pr *program) bindLengths(b *Batch) error {
 	pr.values = appendTail(pr.values[:0], b.TargetEnds, b.Chosen, b.Rejected, pr.alpha)
-	if err := pr.tail.bind(pr.run, pr.values...); err != nil {
+	if err := pr.tail.Bind(pr.run, pr.values...); err != nil {
 		return err
 	}
 	pr.values = appendLengths(pr.values[:0], b.TargetEnds, b.Chosen)
-	if err := pr.chosenTokens.bind(pr.run, pr.values...); err != nil {
+	if err := pr.chosenTokens.Bind(pr.run, pr.values...); err != nil {
 		return err
 	}
 	pr.values = appendLengths(pr.values[:0], b.TargetEnds, b.Rejected)
-	return pr.rejectedTokens.bind(pr.run, pr.values...)
+	return pr.rejectedTokens.Bind(pr.run, pr.values...)
 }
 
 // appendLengths appends the number of tokens of each segment, at least 1.
 func appendLengths(dst []float64, ends, segments []int32) []float64 {
 	for _, s := range segments {
-		dst = append(dst, float64(max(1, segmentLen(ends, s))))
+		dst = append(dst, float64(max(1, pass.SegmentLen(ends, s))))
 	}
 	return dst
 }

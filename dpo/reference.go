@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/model"
-	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/model/lora"
 )
 
 // Reference says which frozen policy π₀ a run compares with. The zero value is the
@@ -32,7 +32,18 @@ type Reference struct {
 	// first step and keeps them, 8 bytes a token, instead of a forward pass of the
 	// reference in every step. It needs a Batcher as source.
 	Cached bool
+	// File keeps those log-probabilities on disk (safetensors) and implies Cached.
+	// Where there is no such file it is written; one of another model, adapter,
+	// data or layout is refused (ErrCache). Evaluation data have a file of their
+	// own beside it, with ".eval" before the extension.
+	File string
+	// Sync moves the reference towards the policy as training goes; the zero value
+	// keeps it still.
+	Sync Sync
 }
+
+// caches says whether log-probabilities are computed beforehand.
+func (r Reference) caches() bool { return r.Cached || r.File != "" }
 
 func (r Reference) validate() error {
 	var faults []error
@@ -42,49 +53,69 @@ func (r Reference) validate() error {
 	if r.Adapter != "" && r.Model == nil {
 		faults = append(faults, fmt.Errorf("dpo: Reference.Adapter: got %q without Model, want the model it belongs to", r.Adapter))
 	}
+	faults = append(faults, r.Sync.validate(r))
 	if r.Model != nil && r.Adapter != "" && !model.HasAdapter(r.Model, r.Adapter) {
 		faults = append(faults, fmt.Errorf("dpo: Reference.Adapter: got %q, which is not attached to Reference.Model", r.Adapter))
 	}
 	return errors.Join(faults...)
 }
 
-// frozen is a resolved reference: a model with an adapter, as it stands.
-type frozen struct {
-	model   model.Model
-	adapter string
-	name    string // for errors and saved states
-	start   bool   // it is the policy at the start, by construction
-	cached  bool
+// Frozen is what a Reference comes to for a policy: a model with one of its
+// adapters, as it stands.
+type Frozen struct {
+	Model   model.Model
+	Adapter string // "" for none
+	Name    string // for errors and saved states
+	Start   bool   // it is the policy at the start, by construction
+
+	copied *lora.Adapter // attached for the reference; nil when nothing was
+	cached bool
+	file   string
 }
 
-// resolve decides what the reference is.
-func (r Reference) resolve(p Policy) (frozen, error) {
-	f := frozen{model: p.Model, cached: r.Cached}
+// Release detaches what Resolve attached to the model.
+func (f *Frozen) Release() {
+	if f.copied != nil {
+		f.copied.Remove()
+		f.copied = nil
+	}
+}
+
+// Resolve decides what the reference of p is. It may attach a copy of p's adapter
+// to the model, which stays until Release.
+func (r Reference) Resolve(p Policy) (*Frozen, error) {
+	f := &Frozen{Model: p.Model, cached: r.caches(), file: r.File}
 	switch {
 	case r.Model != nil:
 		if got, want := r.Model.Config().VocabSize, p.Model.Config().VocabSize; got != want {
-			return f, fmt.Errorf("dpo: Reference.Model: got a vocabulary of %d tokens, want the policy's %d", got, want)
+			return nil, fmt.Errorf("dpo: Reference.Model: got a vocabulary of %d tokens, want the policy's %d", got, want)
 		}
-		f.model, f.adapter, f.name = r.Model, r.Adapter, "another model"
+		f.Model, f.Adapter, f.Name = r.Model, r.Adapter, "another model"
 		return f, nil
 	case p.Adapter == nil:
-		f.start, f.cached, f.name = true, true, "the model at the start"
+		f.Start, f.cached, f.Name = true, true, "the model at the start"
 		return f, nil
-	case r.Base || p.Adapter.Zero():
-		f.start, f.name = p.Adapter.Zero(), "the base model"
+	case r.Sync.off() && (r.Base || p.Adapter.Zero()):
+		f.Start, f.Name = p.Adapter.Zero(), "the base model"
 		return f, nil
 	}
+	return f, f.copyAdapter(p)
+}
+
+// copyAdapter makes a frozen copy of the policy's adapter the reference.
+func (f *Frozen) copyAdapter(p Policy) error {
 	name := freeName(p.Model)
 	copied, err := p.Adapter.Clone(name)
 	if err != nil {
-		return f, fmt.Errorf("dpo: reference: %w", err)
+		return fmt.Errorf("dpo: reference: %w", err)
 	}
 	sum := sha256.New()
 	for _, q := range copied.Params() {
 		sum.Write(memory(q))
 	}
-	f.adapter, f.start, f.name = name, true, "the adapter at the start, "+hex.EncodeToString(sum.Sum(nil)[:8])
-	return f, nil
+	f.Adapter, f.copied, f.Start = name, copied, true
+	f.Name = "the adapter at the start, " + hex.EncodeToString(sum.Sum(nil)[:8])
+	return nil
 }
 
 // freeName is a name for the reference that no adapter of m has.
@@ -94,106 +125,4 @@ func freeName(m model.Model) string {
 		name = fmt.Sprintf("reference%d", i)
 	}
 	return name
-}
-
-// scorer gives the reference's log-probabilities of the targets of a micro-batch.
-type scorer interface {
-	score(dst []float64, b *Batch) ([]float64, error)
-}
-
-// live is a reference that is computed when it is asked.
-type live struct {
-	run *tensor.Program
-	texts
-	logProb *tensor.Node // (M)
-}
-
-// newLive compiles the forward pass of a frozen policy.
-func newLive(f frozen, o Options, s size, arena *tensor.Arena) (*live, error) {
-	l, g, co, err := describeLive(f, o, s)
-	if err != nil {
-		return nil, err
-	}
-	co.Arena = arena
-	l.run, err = tensor.Compile(g, tensor.Nodes{l.logProb}, co)
-	return l, err
-}
-
-func describeLive(f frozen, o Options, s size) (*live, *tensor.Graph, tensor.CompileOptions, error) {
-	l := &live{}
-	g, err := tensor.Build(func(g *tensor.Graph) {
-		l.declare(g, s)
-		in := l.inputs(f.adapter)
-		l.logProb = model.Distribution(f.model, in, f.model.Hidden(g, in)).LogProbs(l.rows, l.targets).LogProb
-	})
-	return l, g, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Axes: l.axes(nil, nil)}, err
-}
-
-func (l *live) score(dst []float64, b *Batch) ([]float64, error) {
-	if err := l.bind(l.run, b); err != nil {
-		return dst, err
-	}
-	if err := l.run.Run(); err != nil {
-		return dst, err
-	}
-	return appendValues(dst, l.run, l.logProb)
-}
-
-// cache holds the log-probabilities of every pair's answers, chosen first.
-type cache struct{ pairs [][]float64 }
-
-// paired is a source that can list its pairs; Batcher is one.
-type paired interface {
-	Pairs() []Pair
-	Options() BatchOptions
-}
-
-// newCache scores all pairs of a source, packed as the source packs them.
-func newCache(s scorer, capacity size, src any) (*cache, error) {
-	from, ok := src.(paired)
-	if !ok {
-		return nil, fmt.Errorf("dpo: Reference: got a source (%T) that cannot list its pairs, so that their log-probabilities cannot be computed beforehand; want a Batcher, an adapter, or Reference.Model", src)
-	}
-	o := from.Options()
-	walk, err := NewBatcher(from.Pairs(), BatchOptions{
-		PairsPerStep: capacity.pairs, TokensPerMicro: o.TokensPerMicro, Separate: o.Separate, Epochs: 1, Sequential: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	c := &cache{pairs: make([][]float64, len(from.Pairs()))}
-	var step Step
-	var all []float64
-	for range walk.Steps(1) {
-		if err := walk.Next(&step); err != nil {
-			return nil, err
-		}
-		for i := range step.Micro {
-			b := &step.Micro[i]
-			if all, err = s.score(all[:0], b); err != nil {
-				return nil, fmt.Errorf("dpo: reference: %w", err)
-			}
-			at := 0
-			for _, pair := range b.Pairs {
-				p := from.Pairs()[pair]
-				n := len(p.Chosen) + len(p.Rejected)
-				c.pairs[pair] = append([]float64(nil), all[at:at+n]...)
-				at += n
-			}
-		}
-	}
-	return c, nil
-}
-
-func (c *cache) score(dst []float64, b *Batch) ([]float64, error) {
-	for _, i := range b.Pairs {
-		if i < 0 || int(i) >= len(c.pairs) {
-			return dst, fmt.Errorf("dpo: reference: got pair %d, want one of the %d whose log-probabilities are known", i, len(c.pairs))
-		}
-		dst = append(dst, c.pairs[i]...)
-	}
-	if len(dst) != len(b.Targets) {
-		return dst, fmt.Errorf("dpo: reference: got %d log-probabilities of a micro-batch's pairs, want %d", len(dst), len(b.Targets))
-	}
-	return dst, nil
 }

@@ -26,7 +26,7 @@ func (SPPO) Traits(beta float64) Traits {
 func (SPPO) Build(_ *tensor.Graph, in LogProbs) Terms {
 	goal := 1 / (2 * in.Beta)
 	return Terms{Loss: tensor.Add(
-		tensor.Square(tensor.AddScalar(in.ChosenRatio, -goal)),
-		tensor.Square(tensor.AddScalar(in.RejectedRatio, goal)),
+		squareTo(in.ChosenRatio, goal),
+		squareTo(in.RejectedRatio, -goal),
 	)}
 }

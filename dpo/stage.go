@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/posttrain/posttrain/dpo/internal/pass"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -14,7 +15,8 @@ type stage struct {
 	policy    Policy
 	opts      Options
 	src       StepSource
-	reference frozen
+	reference *Frozen
+	follower  *follower // nil where the reference stands still
 	scorer    scorer
 	params    []*tensor.Param
 	list      []train.Parameter
@@ -43,7 +45,8 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("dpo: %w", err)
 	}
-	if err := s.src.Next(&s.step); err != nil {
+	s.follower.follow(s.count)
+	if err := s.draw(ctx); err != nil {
 		return err
 	}
 	if n := len(s.step.Micro); n > 1 && !s.perMicro && traits(s.opts.Loss, s.opts.beta()).BatchCoupled {
@@ -61,28 +64,47 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	return nil
 }
 
-// meanChosen is the mean length of the chosen answers of all pairs whose losses
-// are divided together.
-func meanChosen(micro []Batch) float64 {
-	tokens, pairs := 0, 0
-	for i := range micro {
-		tokens += micro[i].chosenTokens()
-		pairs += len(micro[i].Chosen)
+// Waiter is a source that may take long, as one that samples answers: it gets the
+// context of the run in place of Next.
+type Waiter interface {
+	// NextContext is Next; when ctx ends it has drawn nothing.
+	NextContext(ctx context.Context, step *Step) error
+}
+
+// draw fetches the next step.
+func (s *stage) draw(ctx context.Context) error {
+	if w, ok := s.src.(Waiter); ok {
+		return w.NextContext(ctx, &s.step)
 	}
-	return float64(tokens) / float64(max(1, pairs))
+	return s.src.Next(&s.step)
+}
+
+// divided fills in the means over all pairs whose losses are divided together:
+// those of micro.
+func divided(micro []Batch, in given) given {
+	tokens, texts, pairs := 0, 0, 0
+	for i := range micro {
+		b := &micro[i]
+		tokens += b.chosenTokens()
+		texts += b.promptTokens()
+		pairs += len(b.Chosen)
+	}
+	n := float64(max(1, pairs))
+	in.meanChosen, in.meanText = float64(tokens)/n, float64(tokens+texts)/n
+	return in
 }
 
 // Backward implements train.Stage.
 func (s *stage) Backward(micro int, seed float64) error {
 	b := &s.step.Micro[micro]
-	var err error
-	if s.scores, err = s.scorer.score(s.scores[:0], b); err != nil {
+	if err := s.score(b); err != nil {
 		return fmt.Errorf("dpo: micro-batch %d: %w", micro, err)
 	}
-	in := given{reference: s.scores, meanChosen: meanChosen(s.step.Micro), seed: seed}
+	together := s.step.Micro
 	if s.perMicro {
-		in.meanChosen = meanChosen(s.step.Micro[micro : micro+1])
+		together = together[micro : micro+1]
 	}
+	in := divided(together, given{reference: s.scores, seed: seed})
 	loss, err := s.prog.compute(b, in)
 	if err != nil {
 		return fmt.Errorf("dpo: micro-batch %d: %w", micro, err)
@@ -91,10 +113,19 @@ func (s *stage) Backward(micro int, seed float64) error {
 	if err := s.seen.add(&s.metrics, s.prog, b, s.opts.MicroMeans); err != nil {
 		return err
 	}
-	if s.fresh && s.reference.start {
+	if s.fresh && s.reference.Start {
 		return s.checkStart(b, loss/float64(max(1, len(b.Chosen))))
 	}
 	return nil
+}
+
+// score computes the reference's log-probabilities, where the loss needs any.
+func (s *stage) score(b *Batch) (err error) {
+	if s.scorer == nil {
+		return nil
+	}
+	s.scores, err = s.scorer.score(s.scores[:0], b)
+	return err
 }
 
 // startTol is how far, in nats and relative to the log-probability of an answer,
@@ -109,12 +140,16 @@ const (
 // is there.
 func (s *stage) checkStart(b *Batch, loss float64) error {
 	tol := startTol32
-	if precision(s.policy.Model) == tensor.Float64 {
+	if pass.Precision(s.policy.Model) == tensor.Float64 {
 		tol = startTol64
 	}
-	for i := range b.Chosen {
-		for side, name := range [...]string{"chosen", "rejected"} {
-			ratio, size := s.seen.pairs[side][i], math.Max(1, math.Abs(s.seen.pairs[side+2][i]))
+	for side, name := range [...]string{"chosen", "rejected"} {
+		var err error
+		if s.scores, err = pass.AppendValues(s.scores[:0], s.prog.run, s.prog.ratios[side]); err != nil {
+			return err
+		}
+		for i, ratio := range s.scores {
+			size := math.Max(1, math.Abs(s.seen.pairs[side+2][i]))
 			if !(math.Abs(ratio) <= tol*size) {
 				return fmt.Errorf("%w: pair %d: log-ratio of the %s answer is %g, want 0", ErrReference, b.Pairs[i], name, ratio)
 			}

@@ -2,6 +2,7 @@ package dpo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,6 +17,16 @@ type seeker interface {
 	Seek(data.Cursor) error
 }
 
+// Stateful is a source whose position is more than a cursor, such as answers that
+// were sampled and not yet trained on.
+type Stateful interface {
+	StepSource
+	// State is the position before the next step, as JSON.
+	State() (json.RawMessage, error)
+	// Restore goes back to a position.
+	Restore(json.RawMessage) error
+}
+
 func fingerprint(src StepSource) string {
 	if f, ok := src.(interface{ Fingerprint() string }); ok {
 		return f.Fingerprint()
@@ -28,6 +39,8 @@ type state struct {
 	Cursor  *data.Cursor      `json:"cursor,omitempty"`
 	Data    string            `json:"data,omitempty"`
 	Steps   uint64            `json:"steps"`
+	Source  json.RawMessage   `json:"source,omitempty"`    // of a Stateful source
+	Moved   uint64            `json:"reference,omitempty"` // steps after which the reference last moved
 	Options map[string]string `json:"options"`
 }
 
@@ -41,7 +54,7 @@ func (s *stage) identity() map[string]string {
 		"divergence":  described(o.Divergence.Name(), o.Divergence),
 		"ld_alpha":    fmt.Sprint(o.tailWeight()),
 		"micro_means": fmt.Sprint(o.MicroMeans),
-		"reference":   s.reference.name,
+		"reference":   s.reference.Name + s.opts.Reference.Sync.String(),
 	}
 }
 
@@ -56,7 +69,17 @@ func described(name string, v any) string {
 // State implements train.Stage. A source without a cursor cannot be resumed.
 func (s *stage) State() (json.RawMessage, error) {
 	st := state{Steps: s.count, Data: fingerprint(s.src), Options: s.identity()}
-	if src, ok := s.src.(seeker); ok {
+	if s.follower != nil {
+		st.Moved = s.follower.done
+	}
+	switch src := s.src.(type) {
+	case Stateful:
+		raw, err := src.State()
+		if err != nil {
+			return nil, err
+		}
+		st.Source = raw
+	case seeker:
 		c := src.Cursor()
 		st.Cursor = &c
 	}
@@ -69,10 +92,6 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &st); err != nil {
 		return fmt.Errorf("dpo: state: %w", err)
 	}
-	src, ok := s.src.(seeker)
-	if !ok || st.Cursor == nil {
-		return fmt.Errorf("dpo: the source (%T) has no cursor, so a run over it cannot be resumed", s.src)
-	}
 	now := s.identity()
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if now[name] != st.Options[name] {
@@ -82,10 +101,33 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if got := fingerprint(s.src); got != st.Data {
 		return fmt.Errorf("%w: got %s, want %s as before", ErrDataChanged, got, st.Data)
 	}
-	if err := src.Seek(*st.Cursor); err != nil {
-		return fmt.Errorf("dpo: state: %w", err)
+	if err := s.seek(st); err != nil {
+		return err
 	}
 	s.count = st.Steps
+	if s.follower != nil {
+		s.follower.done = st.Moved
+	}
+	return nil
+}
+
+// seek moves the source to a saved position.
+func (s *stage) seek(st state) error {
+	var err error
+	switch src := s.src.(type) {
+	case Stateful:
+		err = src.Restore(st.Source)
+	case seeker:
+		if st.Cursor == nil {
+			return errors.New("dpo: state: got no cursor of the source, want one")
+		}
+		err = src.Seek(*st.Cursor)
+	default:
+		return fmt.Errorf("dpo: the source (%T) has no cursor, so a run over it cannot be resumed", s.src)
+	}
+	if err != nil {
+		return fmt.Errorf("dpo: state: %w", err)
+	}
 	return nil
 }
 

@@ -66,12 +66,14 @@ func (s Sum) Traits(beta float64) Traits {
 		t.ReferenceFree = t.ReferenceFree && each.ReferenceFree
 		t.BatchCoupled = t.BatchCoupled || each.BatchCoupled
 		t.Known = t.Known && each.Known
+		t.Prompt = t.Prompt || each.Prompt
 		t.AtReference += w.Weight * each.AtReference
 	}
 	return t
 }
 
-// Build implements Loss.
+// Build implements Loss. Rewards and log-probabilities are logged as the first
+// term that has its own sees them.
 func (s Sum) Build(g *tensor.Graph, in LogProbs) Terms {
 	require(s)
 	var out Terms
@@ -85,6 +87,9 @@ func (s Sum) Build(g *tensor.Graph, in LogProbs) Terms {
 			out.Loss = each
 		} else {
 			out.Loss = tensor.Add(out.Loss, each)
+		}
+		if out.Rewards[0] == nil {
+			out.Rewards, out.LogProbs = t.Rewards, t.LogProbs
 		}
 		out.Metrics = append(out.Metrics, t.Metrics...)
 	}

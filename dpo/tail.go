@@ -1,6 +1,10 @@
 package dpo
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/posttrain/posttrain/dpo/internal/pass"
+)
 
 // appendTail appends the weight of each token of the answers: 1, or α where it
 // stands past the end of the other answer of its pair.
@@ -18,21 +22,13 @@ func appendTail(dst []float64, ends, chosen, rejected []int32, alpha float64) []
 	}
 	for i, c := range chosen {
 		r := rejected[i]
-		shared := min(segmentLen(ends, c), segmentLen(ends, r))
+		shared := min(pass.SegmentLen(ends, c), pass.SegmentLen(ends, r))
 		for _, s := range [...]int32{c, r} {
-			first := int(ends[s]) - segmentLen(ends, s)
+			first := int(ends[s]) - pass.SegmentLen(ends, s)
 			for t := first + shared; t < int(ends[s]); t++ {
 				dst[at+t] = alpha
 			}
 		}
 	}
 	return dst
-}
-
-// segmentLen is the number of tokens in segment s.
-func segmentLen(ends []int32, s int32) int {
-	if s == 0 {
-		return int(ends[0])
-	}
-	return int(ends[s] - ends[s-1])
 }

@@ -63,10 +63,9 @@ func (o Options) checkSources(src StepSource) error {
 }
 
 // build allocates and compiles; o is complete.
-func build(p Policy, src StepSource, o Options, loop train.Options) (*Trainer, error) {
+func build(p Policy, src StepSource, o Options, loop train.Options) (tr *Trainer, err error) {
 	s := &stage{policy: p, opts: o, src: src, params: p.params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch}
-	err := makeTrainable(s.params)
-	if err != nil {
+	if err = makeTrainable(s.params); err != nil {
 		return nil, err
 	}
 	for _, q := range s.params {
@@ -75,7 +74,16 @@ func build(p Policy, src StepSource, o Options, loop train.Options) (*Trainer, e
 	if s.prog, err = compile(p, o, o.size(), s.params, s.arena); err != nil {
 		return nil, err
 	}
-	if s.reference, err = o.Reference.resolve(p); err != nil {
+	if s.reference, err = o.frozen(p); err != nil {
+		return nil, err
+	}
+	// A trainer that cannot be made leaves the model as it was.
+	defer func() {
+		if err != nil {
+			s.reference.Release()
+		}
+	}()
+	if s.follower, err = newFollower(o.Reference, s.reference, p); err != nil {
 		return nil, err
 	}
 	if s.scorer, err = newScorer(s.reference, o, s.arena, src); err != nil {
@@ -92,15 +100,6 @@ func build(p Policy, src StepSource, o Options, loop train.Options) (*Trainer, e
 		return nil, err
 	}
 	return &Trainer{t, s}, nil
-}
-
-// newScorer makes what gives the reference's log-probabilities for a source.
-func newScorer(f frozen, o Options, arena *tensor.Arena, src any) (scorer, error) {
-	l, err := newLive(f, o, o.size(), arena)
-	if err != nil || !f.cached {
-		return l, err
-	}
-	return newCache(l, o.size(), src)
 }
 
 // Model is the model that is trained.

@@ -14,27 +14,72 @@ import (
 // weightsFile holds all weights of a model in a checkpoint of full training.
 const weightsFile = "model.safetensors"
 
-// SaveWeights implements train.Stage: a PEFT folder for an adapter, else
-// model.safetensors with every trained weight.
+// SaveWeights implements train.Stage: what Policy.Save writes, and a reference that
+// moves beside it.
 func (s *stage) SaveWeights(dir string) error {
-	if s.policy.Adapter != nil {
-		return s.policy.Adapter.Save(dir, s.opts.BaseModel)
+	return errors.Join(s.policy.Save(dir, s.opts.BaseModel), s.follower.save(dir))
+}
+
+// LoadWeights implements train.Stage.
+func (s *stage) LoadWeights(dir string) error {
+	return errors.Join(s.policy.Restore(dir), s.follower.load(dir))
+}
+
+// Save writes what is trained into an existing folder: a PEFT folder for an
+// adapter, whose base model is called base there, else model.safetensors with
+// every weight.
+func (p Policy) Save(dir, base string) error {
+	if p.Adapter != nil {
+		return p.Adapter.Save(dir, base)
 	}
+	return writeParams(filepath.Join(dir, weightsFile), p.params())
+}
+
+// Restore reads what Save wrote, bit for bit. On failure nothing has changed, but
+// for an adapter or a file that cannot be read to its end.
+func (p Policy) Restore(dir string) error {
+	if p.Adapter != nil {
+		return p.Adapter.Restore(dir)
+	}
+	return readParams(filepath.Join(dir, weightsFile), p.params())
+}
+
+// writeParams writes parameters of 32 or 64 bits to a file.
+func writeParams(path string, params []*tensor.Param) error {
 	var infos []safetensors.Info
-	for _, p := range s.params {
+	for _, p := range params {
 		infos = append(infos, safetensors.Info{Name: p.Name(), Dtype: storedAs(p), Shape: p.Shape()})
 	}
-	w, err := safetensors.Create(filepath.Join(dir, weightsFile), infos, map[string]string{"format": "pt"})
+	w, err := safetensors.Create(path, infos, map[string]string{"format": "pt"})
 	if err != nil {
 		return err
 	}
-	for _, p := range s.params {
+	for _, p := range params {
 		if err := w.Write(p.Name(), memory(p)); err != nil {
-			w.Abort()
-			return err
+			return errors.Join(err, w.Abort())
 		}
 	}
 	return w.Close()
+}
+
+// readParams reads what writeParams wrote.
+func readParams(path string, params []*tensor.Param) error {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	stored, err := match(f, params)
+	if err != nil {
+		return err
+	}
+	for i, p := range params {
+		if err := stored[i].View(func(b []byte) error { copy(memory(p), b); return nil }); err != nil {
+			return err
+		}
+		p.Changed()
+	}
+	return nil
 }
 
 func storedAs(p *tensor.Param) safetensors.Dtype {
@@ -53,36 +98,12 @@ func memory(p *tensor.Param) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(d))), 4*len(d))
 }
 
-// LoadWeights implements train.Stage. On failure nothing has changed, but for an
-// adapter or a file that cannot be read to its end.
-func (s *stage) LoadWeights(dir string) error {
-	if s.policy.Adapter != nil {
-		return s.policy.Adapter.Restore(dir)
-	}
-	f, err := safetensors.Open(filepath.Join(dir, weightsFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	stored, err := s.match(f)
-	if err != nil {
-		return err
-	}
-	for i, p := range s.params {
-		if err := stored[i].View(func(b []byte) error { copy(memory(p), b); return nil }); err != nil {
-			return err
-		}
-		p.Changed()
-	}
-	return nil
-}
-
 // match finds the tensor of every parameter and reports all that is wrong.
-func (s *stage) match(f *safetensors.File) ([]safetensors.Tensor, error) {
+func match(f *safetensors.File, params []*tensor.Param) ([]safetensors.Tensor, error) {
 	var faults []error
-	stored := make([]safetensors.Tensor, len(s.params))
+	stored := make([]safetensors.Tensor, len(params))
 	known := map[string]bool{}
-	for i, p := range s.params {
+	for i, p := range params {
 		known[p.Name()] = true
 		x, err := f.Tensor(p.Name())
 		if err == nil && (x.Dtype() != storedAs(p) || !slices.Equal(x.Shape(), p.Shape())) {
@@ -104,5 +125,5 @@ func (s *stage) Export(dir string) error {
 	if s.opts.Export != nil {
 		return s.opts.Export(dir)
 	}
-	return s.SaveWeights(dir)
+	return s.policy.Save(dir, s.opts.BaseModel)
 }

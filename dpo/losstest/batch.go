@@ -14,8 +14,15 @@ import (
 type batch struct {
 	chosen, rejected, refChosen, refRejected []float64
 	chosenTokens, rejectedTokens, confidence []float64
+	prompts                                  []float64 // log-probabilities of the prompts
 	meanTokens                               float64
+
+	divergence dpo.Divergence // nil means ReverseKL
 }
+
+// surest bounds log-probabilities of a token from above, in nats: probabilities
+// are below 1.
+const surest = -0.05
 
 // random is n pairs with log-ratios of a few nats.
 func random(n int, seed uint64) batch {
@@ -27,10 +34,12 @@ func random(n int, seed uint64) batch {
 		b.refChosen = append(b.refChosen, -tokens[0]*(0.5+rng.Float64()))
 		b.refRejected = append(b.refRejected, -tokens[1]*(0.5+rng.Float64()))
 		b.confidence = append(b.confidence, 0.5+rng.Float64())
+		b.prompts = append(b.prompts, -3*rng.Float64())
 	}
 	b.chosen, b.rejected = make([]float64, n), make([]float64, n)
 	for i := range n {
-		b.chosen[i], b.rejected[i] = b.refChosen[i]+2*rng.NormFloat64(), b.refRejected[i]+2*rng.NormFloat64()
+		b.chosen[i] = min(b.refChosen[i]+2*rng.NormFloat64(), surest*b.chosenTokens[i])
+		b.rejected[i] = min(b.refRejected[i]+2*rng.NormFloat64(), surest*b.rejectedTokens[i])
 	}
 	return b
 }
@@ -46,7 +55,7 @@ func (b batch) permuted(order []int) batch {
 	}
 	return batch{
 		take(b.chosen), take(b.rejected), take(b.refChosen), take(b.refRejected),
-		take(b.chosenTokens), take(b.rejectedTokens), take(b.confidence), b.meanTokens,
+		take(b.chosenTokens), take(b.rejectedTokens), take(b.confidence), take(b.prompts), b.meanTokens, b.divergence,
 	}
 }
 
@@ -65,12 +74,16 @@ type outcome struct{ losses, chosen, rejected []float64 }
 func evaluate[T tensor.Float](t testing.TB, l dpo.Loss, b batch, beta float64, capacity int) outcome {
 	t.Helper()
 	params := [2]*tensor.Param{param[T](t, "chosen", b.chosen, capacity), param[T](t, "rejected", b.rejected, capacity)}
-	values := [][]float64{b.refChosen, b.refRejected, b.chosenTokens, b.rejectedTokens, b.confidence}
-	var rows [5]*tensor.Node
+	values := [][]float64{b.refChosen, b.refRejected, b.chosenTokens, b.rejectedTokens, b.confidence, b.prompts}
+	var rows [6]*tensor.Node
 	var order, mean, seed, loss *tensor.Node
 	var acc []tensor.Accumulation
+	divergence := b.divergence
+	if divergence == nil {
+		divergence = dpo.ReverseKL{}
+	}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		for i, name := range [...]string{"ref_chosen", "ref_rejected", "chosen_tokens", "rejected_tokens", "confidence"} {
+		for i, name := range [...]string{"ref_chosen", "ref_rejected", "chosen_tokens", "rejected_tokens", "confidence", "prompts"} {
 			rows[i] = tensor.Input(g, params[0].Dtype(), name, capacity)
 		}
 		order = tensor.Input(g, tensor.Int32, "order", capacity)
@@ -80,7 +93,8 @@ func evaluate[T tensor.Float](t testing.TB, l dpo.Loss, b batch, beta float64, c
 			Chosen: c, Rejected: r, RefChosen: rows[0], RefRejected: rows[1],
 			ChosenRatio: tensor.Sub(c, rows[0]), RejectedRatio: tensor.Sub(r, rows[1]),
 			ChosenTokens: rows[2], RejectedTokens: rows[3], Confidence: rows[4],
-			ChosenLikelihood: c, MeanChosenTokens: mean, Beta: beta, Divergence: dpo.ReverseKL{},
+			ChosenLikelihood: c, MeanChosenTokens: mean, PromptLikelihood: rows[5], MeanTextTokens: mean,
+			Beta: beta, Divergence: divergence,
 		})
 		if terms.Loss == nil || !terms.Loss.Shape().Eq(c.Shape()) {
 			tensor.Fail("losstest: loss %s: got %v, want one number a pair, the shape of LogProbs.Chosen", l.Name(), terms.Loss)

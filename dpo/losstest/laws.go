@@ -79,15 +79,19 @@ func differences(t *testing.T, l dpo.Loss) {
 	}
 }
 
-// finite puts each answer, and both, e^±extreme from the reference.
+// finite puts each answer, and both, e^±extreme from the reference, under every
+// divergence. All stay probabilities.
 func finite(t *testing.T, l dpo.Loss) {
 	b := random(9, 2)
+	b.refChosen, b.refRejected = shifted(b.refChosen, -extreme), shifted(b.refRejected, -extreme)
 	for i := range b.chosen {
 		b.chosen[i] = b.refChosen[i] + extreme*float64(i%3-1)
 		b.rejected[i] = b.refRejected[i] + extreme*float64(i/3-1)
 	}
-	allFinite[float64](t, l, b)
-	allFinite[float32](t, l, b)
+	for _, b.divergence = range []dpo.Divergence{dpo.ReverseKL{}, dpo.ForwardKL{}, dpo.JensenShannon{}, dpo.Alpha{Coef: 0.5}, dpo.Alpha{Coef: 2}} {
+		allFinite[float64](t, l, b)
+		allFinite[float32](t, l, b)
+	}
 }
 
 func allFinite[T tensor.Float](t *testing.T, l dpo.Loss, b batch) {
@@ -97,7 +101,7 @@ func allFinite[T tensor.Float](t *testing.T, l dpo.Loss, b batch) {
 	for i := range b.chosen {
 		c, r := b.chosen[i]-b.refChosen[i], b.rejected[i]-b.refRejected[i]
 		for what, v := range map[string]float64{"loss": got.losses[i], "gradient of chosen": got.chosen[i], "gradient of rejected": got.rejected[i]} {
-			assert.False(t, math.IsNaN(v) || math.IsInf(v, 0), "%T: %s is %v at log-ratios %.0f and %.0f", zero, what, v, c, r)
+			assert.False(t, math.IsNaN(v) || math.IsInf(v, 0), "%T, %s: %s is %v at log-ratios %.0f and %.0f", zero, b.divergence.Name(), what, v, c, r)
 		}
 	}
 }
@@ -165,7 +169,11 @@ func declared(t *testing.T, l dpo.Loss) {
 // falls compares both sides of the reference; at it the slope may well point the
 // other way (DiscoPOP's does).
 func falls(t *testing.T, l dpo.Loss) {
-	right, wrong := random(pairs, 8).atReference(), random(pairs, 8).atReference()
+	right, wrong := random(pairs, 8), random(pairs, 8)
+	for _, b := range []*batch{&right, &wrong} { // all stay probabilities
+		b.refChosen, b.refRejected = shifted(b.refChosen, -1), shifted(b.refRejected, -1)
+		*b = b.atReference()
+	}
 	right.chosen, right.rejected = shifted(right.chosen, 1), shifted(right.rejected, -1)
 	wrong.chosen, wrong.rejected = shifted(wrong.chosen, -1), shifted(wrong.rejected, 1)
 	better, worse := evaluate[float64](t, l, right, beta, pairs), evaluate[float64](t, l, wrong, beta, pairs)

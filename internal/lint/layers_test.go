@@ -45,6 +45,7 @@ var rows = map[string]int{
 	"dpo/internal/*":                7,
 	"dpo":                           8,
 	"dpo/*":                         9,
+	"internal/policy":               7,
 	"rlhf/rollout":                  7,
 	"rlhf":                          8,
 	"rlhf/advantage":                3,

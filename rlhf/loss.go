@@ -21,6 +21,9 @@ type Tokens struct {
 
 	// Advantage is A: a row's on each of its tokens, or one a token.
 	Advantage *tensor.Node
+	// RowAdvantage, (R), is each row's advantage for losses of whole rows. Nil takes the
+	// mean of Advantage over the row's tokens of Mask 1.
+	RowAdvantage *tensor.Node
 	// Mask is 1 for tokens that count and 0 for others: tool output, rows that were
 	// cut off.
 	Mask *tensor.Node
@@ -44,6 +47,16 @@ type Tokens struct {
 	// GroupLengths, (R), is the mean length of the rows of a row's group over the
 	// optimizer step, at least 1; only MeanOfGroups needs it.
 	GroupLengths *tensor.Node
+
+	// GroupEnds, (G) int32, is the exclusive end of each group's rows where the rows of a
+	// group are together in a micro-batch, and Group, (R) int32, the group of each row.
+	// Nil unless asked for (Traits.WholeGroups).
+	GroupEnds, Group *tensor.Node
+
+	// Taught is what −log π weighs at tokens that were given rather than sampled: the
+	// first tokens of MIXER, the pretraining rows of PPO-ptx (package advantage has the
+	// weights). Their Mask is 0. Nil where there are none.
+	Taught *tensor.Node
 
 	// KLCoef and EntropyCoef, both (1), are the coefficients of the KL term and of the
 	// entropy bonus. Nil takes those of the Objective. EntropyCoef comes multiplied by
@@ -97,18 +110,20 @@ type Loss interface {
 
 // Traits are what a loss declares about itself. The zero value declares nothing.
 type Traits struct {
-	// Known says that where π = π_old the loss of a token, or of a row, is
-	// −AtOld·A, and its gradient −Slope·A times that of log π (of the row's sum of
-	// them, divided by its length where Over is MeanOfRows).
-	Known        bool
-	AtOld, Slope float64
+	// Known says that where π = π_old the loss of a token, or of a row, is −AtOld·A.
+	Known bool
+	AtOld float64
+	// Slope, where it is not 0, says that the gradient there is −Slope·A for each log π
+	// of a row, divided by what Average says.
+	Slope float64
 	// StopsGradient losses hold part of themselves constant, so that their gradients
 	// are not the derivatives of their values.
 	StopsGradient bool
 	// OwnWeight losses use Tokens.Weight and RowWeight themselves.
 	OwnWeight bool
-	// BatchCoupled losses let rows influence each other.
-	BatchCoupled bool
+	// WholeGroups losses let rows of a group influence each other and need
+	// Tokens.GroupEnds and Group.
+	WholeGroups bool
 }
 
 // Described is a Loss that declares its traits. The trainer checks them in the

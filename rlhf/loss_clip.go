@@ -77,41 +77,62 @@ func (c Clip) validate(loss string) error {
 // clipped tokens, or rows, that TRL logs.
 func (c Clip) surrogate(in Tokens, l Level) Terms {
 	w := in.Ratio(l)
-	capped := w
-	if c.Cap != 0 {
-		capped = tensor.Clip(w, math.Inf(-1), c.Cap)
+	return Terms{Token: c.pessimistic(w, in.Advantage), Ratio: w, Metrics: c.fractions(in, c.capped(w), l)}
+}
+
+// capped is min(w, δ).
+func (c Clip) capped(w *tensor.Node) *tensor.Node {
+	if c.Cap == 0 {
+		return w
 	}
-	gain := tensor.Min(tensor.Mul(capped, in.Advantage), tensor.Mul(tensor.Clip(w, 1-c.Low, 1+c.High), in.Advantage))
+	return tensor.Clip(w, math.Inf(-1), c.Cap)
+}
+
+// pessimistic is ℓ for ratios w and advantages a.
+func (c Clip) pessimistic(w, a *tensor.Node) *tensor.Node {
+	gain := tensor.Min(tensor.Mul(c.capped(w), a), tensor.Mul(tensor.Clip(w, 1-c.Low, 1+c.High), a))
 	if c.Dual != 0 {
-		floor := tensor.Scale(in.Advantage, c.Dual)
-		gain = tensor.Add(gain, tensor.Mul(positive(tensor.Neg(in.Advantage)), tensor.Sub(tensor.Max(gain, floor), gain)))
+		floored := tensor.Max(gain, tensor.Scale(a, c.Dual))
+		down := positive(tensor.Neg(a))
+		gain = tensor.Add(tensor.Mul(down, floored), tensor.Mul(choose(down, 0, 1), gain))
 	}
-	return Terms{Token: tensor.Neg(gain), Ratio: w, Metrics: c.fractions(in, capped, l)}
+	return tensor.Neg(gain)
 }
 
 // fractions are the shares of tokens, or of rows where ratios are theirs, that have
 // left the range to the side that A asks for.
 func (c Clip) fractions(in Tokens, w *tensor.Node, l Level) []Metric {
-	down, up := positive(tensor.Neg(in.Advantage)), positive(in.Advantage)
-	low := tensor.Mul(fallsBelow(w, 1-c.Low), down)
-	high := tensor.Mul(exceeds(w, 1+c.High), up)
+	low := tensor.Mul(fallsBelow(w, 1-c.Low), positive(tensor.Neg(in.Advantage)))
+	high := tensor.Mul(exceeds(w, 1+c.High), positive(in.Advantage))
 	return clipMetrics(in, low, high, l)
 }
 
 // clipMetrics logs which tokens were clipped.
 func clipMetrics(in Tokens, low, high *tensor.Node, l Level) []Metric {
-	lowRows, highRows := in.RowMean(low), in.RowMean(high)
-	region := tensor.Add(low, high)
-	over := OverTokens
-	lowMean, highMean := low, high
+	metrics := rowClipMetrics(in.RowMean(low), in.RowMean(high))
 	if l != TokenLevel {
-		over, lowMean, highMean, region = OverRows, lowRows, highRows, tensor.Add(lowRows, highRows)
+		return metrics
 	}
+	for i := range metrics {
+		switch m := &metrics[i]; m.Name {
+		case "clip_ratio/low_mean":
+			m.Value, m.Over = low, OverTokens
+		case "clip_ratio/high_mean":
+			m.Value, m.Over = high, OverTokens
+		case "clip_ratio/region_mean":
+			m.Value, m.Over = tensor.Add(low, high), OverTokens
+		}
+	}
+	return metrics
+}
+
+// rowClipMetrics logs which rows were clipped, (R).
+func rowClipMetrics(low, high *tensor.Node) []Metric {
 	return []Metric{
-		{Name: "clip_ratio/low_mean", Value: lowMean, Over: over},
-		{Name: "clip_ratio/low_min", Value: lowRows, Over: OverRows, Reduce: Least},
-		{Name: "clip_ratio/high_mean", Value: highMean, Over: over},
-		{Name: "clip_ratio/high_max", Value: highRows, Over: OverRows, Reduce: Most},
-		{Name: "clip_ratio/region_mean", Value: region, Over: over},
+		{Name: "clip_ratio/low_mean", Value: low, Over: OverRows},
+		{Name: "clip_ratio/low_min", Value: low, Over: OverRows, Reduce: Least},
+		{Name: "clip_ratio/high_mean", Value: high, Over: OverRows},
+		{Name: "clip_ratio/high_max", Value: high, Over: OverRows, Reduce: Most},
+		{Name: "clip_ratio/region_mean", Value: tensor.Add(low, high), Over: OverRows},
 	}
 }

@@ -39,6 +39,8 @@ type KL struct {
 	// not, which is the default here. (DeepSeek-AI 2025, "DeepSeek-V3.2",
 	// arXiv:2512.02556, §3.1.)
 	Weighted bool `json:"weighted,omitempty"`
+	// Level is that of the ratio where the policy loss has none.
+	Level Level `json:"level,omitempty"`
 }
 
 // Validate reports faulty numbers.
@@ -56,7 +58,7 @@ func (k KL) token(in Tokens, ratio *tensor.Node) *tensor.Node {
 		return kl
 	}
 	if ratio == nil {
-		ratio = in.Ratio(TokenLevel)
+		ratio = in.Ratio(k.Level)
 	}
 	return tensor.Mul(kl, ratio)
 }
@@ -83,4 +85,3 @@ func (k KL) estimate(in Tokens) *tensor.Node {
 	}
 	return k3(d)
 }
-

@@ -38,13 +38,18 @@ type Total struct {
 type Needs struct {
 	Ref     bool // Tokens.Ref
 	Entropy bool // Tokens.Entropy with its gradient
-	ExactKL bool // Tokens.ExactKL
+	ExactKL bool // Tokens.ExactKL with its gradient
+	Groups  bool // Tokens.GroupEnds and Group, whole groups in a micro-batch
+	Lengths bool // Tokens.GroupLengths
 }
 
 // Needs says which inputs Build asks for.
 func (o Objective) Needs() Needs {
 	on := o.KL.Coef != 0
-	return Needs{Ref: on && o.KL.Estimator != ExactKL, Entropy: o.Entropy != 0, ExactKL: on && o.KL.Estimator == ExactKL}
+	return Needs{
+		Ref: on && o.KL.Estimator != ExactKL, Entropy: o.Entropy != 0, ExactKL: on && o.KL.Estimator == ExactKL,
+		Groups: TraitsOf(o.Policy).WholeGroups, Lengths: o.Average().Over == MeanOfGroups,
+	}
 }
 
 // Average is that of the policy's loss.
@@ -100,6 +105,9 @@ func (o Objective) Build(g *tensor.Graph, in Tokens) Total {
 		} else {
 			policy = tensor.Add(policy, rows)
 		}
+	}
+	if in.Taught != nil {
+		policy = tensor.Sub(policy, tensor.WeightedSegmentSum(in.LogProb, in.Taught, in.Ends))
 	}
 	t.Loss, t.Policy = policy, policy
 	o.addEntropy(in, &t)
@@ -177,6 +185,6 @@ func (in Tokens) onPolicy(limit float64) *tensor.Node {
 		from = in.OldLogProb()
 	}
 	moved := exceeds(in.RowMean(tensor.Sub(from, tensor.Detach(in.LogProb))), limit)
-	off := tensor.Mul(moved, positive(tensor.Neg(in.RowAdvantage())))
+	off := tensor.Mul(moved, positive(tensor.Neg(in.rowAdvantage())))
 	return choose(off, 0, 1)
 }

@@ -56,9 +56,13 @@ func (in Tokens) RowSum(x *tensor.Node) *tensor.Node {
 // there are none.
 func (in Tokens) RowMean(x *tensor.Node) *tensor.Node { return tensor.Div(in.RowSum(x), in.Lengths) }
 
-// RowAdvantage is the mean of Advantage over each row, (R): the row's advantage
-// where all its tokens have the same.
-func (in Tokens) RowAdvantage() *tensor.Node { return in.RowMean(in.Advantage) }
+// rowAdvantage is RowAdvantage, or the mean of Advantage over each row, (R).
+func (in Tokens) rowAdvantage() *tensor.Node {
+	if in.RowAdvantage != nil {
+		return in.RowAdvantage
+	}
+	return in.RowMean(in.Advantage)
+}
 
 // kept is Keep, or Mask.
 func (in Tokens) kept() *tensor.Node {

@@ -1,0 +1,191 @@
+package reward_test
+
+import (
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/reward"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/safetensors"
+	"github.com/posttrain/posttrain/train"
+)
+
+// Tolerances of the fixture's README (trainers, §2): what a careful float32 loop
+// differs by from the recorded runs, with room.
+const (
+	runLossTol = 1e-5   // absolute, losses
+	normTol    = 5e-5   // relative, gradient norms
+	weightTol  = 1.5e-5 // absolute, final weights
+	gradTol    = 5e-5   // relative to the largest entry, first clipped gradient
+	scoreTol   = 1e-5   // absolute, metrics made of scores of order 1
+)
+
+// recorded is run.json.gz, as far as it is needed here.
+type recorded struct {
+	Model string         `json:"model"`
+	Args  map[string]any `json:"args"`
+	Steps []struct {
+		LRUsed float64            `json:"lr_used"`
+		Logged map[string]float64 `json:"logged"`
+		Micro  []struct {
+			Inputs map[string]array `json:"inputs"`
+		} `json:"micro"`
+	} `json:"steps"`
+}
+
+func (r *recorded) number(key string) float64 { v, _ := r.Args[key].(float64); return v }
+
+// loop are the recorded run's options of the loop.
+func (r *recorded) loop() train.Options {
+	return train.Options{
+		Optimizer:   train.AdamW{LR: r.number("learning_rate"), Eps: r.number("adam_epsilon"), WeightDecay: r.number("weight_decay")},
+		Schedule:    train.Linear{Warmup: train.Warmup{Steps: int(r.number("warmup_steps"))}},
+		MaxGradNorm: new(r.number("max_grad_norm")), MaxSteps: int(r.number("max_steps")), Denominator: train.PerMicroBatch,
+	}
+}
+
+func TestOracleTrajectories(t *testing.T) {
+	tally := oracle.NewTally(t)
+	for _, root := range oracle.Roots(t, "trainers/trajectories") {
+		runs, err := filepath.Glob(filepath.Join(root, "*", "run.json.gz"))
+		require.NoError(t, err)
+		for _, path := range runs {
+			name := filepath.Base(filepath.Dir(path))
+			if !strings.HasPrefix(name, "reward_") {
+				tally.Skip(name, "not a run of this package")
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				replay(t, filepath.Dir(path))
+				tally.Compared(1)
+			})
+		}
+	}
+}
+
+// replay runs a recorded run through the public trainer.
+func replay(t *testing.T, dir string) {
+	var run recorded
+	oracle.ReadJSON(t, filepath.Join(dir, "run.json.gz"), &run)
+	c, err := auto.Open(filepath.Join(filepath.Dir(dir), run.Model), auto.Options{Weights: tensor.Float32})
+	require.NoError(t, err)
+	defer c.Close()
+	l := reward.BradleyTerry{Centring: run.number("center_rewards_coefficient")}
+	o := reward.Options{Loss: l, Capacity: reward.Capacity{Tokens: 1024, Groups: 8}, MicroMeans: true}
+	tr, err := reward.New(reward.Net{Model: c.Model, Head: c.Head}, micros(&run), o, run.loop())
+	require.NoError(t, err)
+	n := 0
+	for s, err := range tr.Steps(t.Context()) {
+		require.NoError(t, err)
+		want := run.Steps[n]
+		assert.InDelta(t, want.Logged["loss"], s.Loss, runLossTol, "loss of step %d", n)
+		assert.InEpsilon(t, want.Logged["grad_norm"], s.GradNorm, normTol, "gradient norm of step %d", n)
+		assert.InDelta(t, want.LRUsed, s.LR, 1e-15, "learning rate of step %d", n)
+		for _, name := range []string{"min_reward", "mean_reward", "max_reward", "accuracy", "margin"} {
+			got, ok := s.Metrics.Value(name)
+			require.True(t, ok, name)
+			assert.InDelta(t, want.Logged[name], got, scoreTol, "%s of step %d", name, n)
+		}
+		if n == 0 {
+			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, run.number("max_grad_norm")))
+		}
+		n++
+	}
+	require.Equal(t, len(run.Steps), n)
+	compareWeights(t, dir, tr)
+}
+
+// fixedSteps yields given steps.
+type fixedSteps struct {
+	steps []reward.Step
+	at    int
+}
+
+// Next implements reward.StepSource.
+func (f *fixedSteps) Next(step *reward.Step) error {
+	if f.at == len(f.steps) {
+		return io.EOF
+	}
+	*step = f.steps[f.at]
+	f.at++
+	return nil
+}
+
+// micros makes groups of the recorded batches, whose first half is chosen rows.
+func micros(run *recorded) *fixedSteps {
+	src := &fixedSteps{}
+	for _, s := range run.Steps {
+		var step reward.Step
+		for _, m := range s.Micro {
+			var b reward.Batch
+			b.Reset()
+			n := m.Inputs["input_ids"].Shape[0] / 2
+			for i := range n {
+				g := reward.Group{Answers: []reward.Candidate{{IDs: text(m.Inputs, i)}, {IDs: text(m.Inputs, i+n)}}}
+				if margins := m.Inputs["margin"].Data; margins != nil {
+					g.Margin = margins[i]
+				}
+				b.Add(g, reward.LastToken, int32(i))
+			}
+			step.Micro = append(step.Micro, b)
+		}
+		src.steps = append(src.steps, step)
+	}
+	return src
+}
+
+// text cuts the padding off a row.
+func text(in map[string]array, row int) (ids []int32) {
+	width := in["input_ids"].Shape[1]
+	for i := row * width; i < (row+1)*width; i++ {
+		if in["attention_mask"].Data[i] != 0 {
+			ids = append(ids, int32(in["input_ids"].Data[i]))
+		}
+	}
+	return ids
+}
+
+func compareGradients(t *testing.T, dir string, tr *reward.Trainer, factor float64) {
+	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
+	require.NoError(t, err)
+	defer f.Close()
+	for _, p := range tr.Parameters() {
+		want := fixtureTensor(t, f, p.Name())
+		limit := 0.0
+		for _, v := range want {
+			limit = math.Max(limit, math.Abs(float64(v)))
+		}
+		for i, g := range p.Grad() {
+			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
+		}
+	}
+}
+
+func compareWeights(t *testing.T, dir string, tr *reward.Trainer) {
+	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
+	require.NoError(t, err)
+	defer f.Close()
+	for _, p := range tr.Parameters() {
+		want := fixtureTensor(t, f, p.Name())
+		for i, v := range p.Data() {
+			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
+		}
+	}
+}
+
+func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	x, err := f.Tensor(name)
+	require.NoError(t, err)
+	v, err := x.Float32()
+	require.NoError(t, err)
+	return v
+}

@@ -34,26 +34,51 @@ func (b *Batch) Add(p Pair, index int32) {
 // AddShared appends a pair as three segments: the prompt, computed once, and two
 // answers that have it as their prefix.
 func (b *Batch) AddShared(p Pair, index int32) {
-	first := int32(len(b.Tokens))
-	b.tokens(p.Prompt, 0)
-	prompt := b.end(-1, index)
-	last := first + int32(len(p.Prompt)) - 1
-	for _, side := range [...]struct {
-		answer []int32
-		list   *[]int32
-	}{{p.Chosen, &b.Chosen}, {p.Rejected, &b.Rejected}} {
-		at := int32(len(b.Tokens))
-		b.tokens(side.answer, int32(len(p.Prompt)))
-		for i, id := range side.answer {
-			row := last
-			if i > 0 {
-				row = at + int32(i) - 1
-			}
-			b.target(row, id)
-		}
-		*side.list = append(*side.list, b.end(prompt, index))
-	}
+	prompt := b.prompt(p.Prompt, index)
+	b.Chosen = append(b.Chosen, b.answer(prompt, p.Chosen, index))
+	b.Rejected = append(b.Rejected, b.answer(prompt, p.Rejected, index))
 	b.count(p, index)
+}
+
+// AddGroup appends several answers to a prompt, and as pairs of them those that
+// pairs lists: the numbers of a preferred answer and of another. The prompt is
+// computed once and shared, or with separate once before each answer; index is the
+// group's place in the dataset.
+func (b *Batch) AddGroup(prompt []int32, answers [][]int32, pairs [][2]int, index int32, separate bool) {
+	first := int32(len(b.Ends))
+	if !separate {
+		b.prompt(prompt, index)
+	}
+	at := int32(len(b.Ends))
+	for _, a := range answers {
+		if separate {
+			b.text(prompt, a, index)
+		} else {
+			b.answer(first, a, index)
+		}
+		b.Texts += len(prompt) + len(a)
+	}
+	for _, p := range pairs {
+		b.Chosen, b.Rejected = append(b.Chosen, at+int32(p[0])), append(b.Rejected, at+int32(p[1]))
+		b.Pairs = append(b.Pairs, index)
+	}
+}
+
+// prompt appends a segment that answers will share.
+func (b *Batch) prompt(ids []int32, index int32) int32 {
+	b.tokens(ids, 0)
+	return b.end(-1, index)
+}
+
+// answer appends a segment that continues the segment prompt.
+func (b *Batch) answer(prompt int32, ids []int32, index int32) int32 {
+	at, row := int32(len(b.Tokens)), b.Ends[prompt]-1 // the last token of the prompt predicts the first
+	b.tokens(ids, b.Positions[row]+1)
+	for i, id := range ids {
+		b.target(row, id)
+		row = at + int32(i)
+	}
+	return b.end(prompt, index)
 }
 
 // text appends one segment of prompt and answer.

@@ -1,6 +1,8 @@
 package dpo
 
 import (
+	"errors"
+
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -117,6 +119,27 @@ type Traits struct {
 type Described interface {
 	Loss
 	Traits(beta float64) Traits
+}
+
+// Selective is a Loss that cannot learn from pairs in any arrangement, as those of
+// package group. New asks it about its source and about EvalData.
+type Selective interface {
+	Loss
+	CheckSource(src StepSource) error
+}
+
+// selects asks a loss, or those in a Sum, about a source.
+func selects(l Loss, src StepSource) error {
+	if l, ok := l.(Selective); ok {
+		return l.CheckSource(src)
+	}
+	var faults []error
+	if sum, ok := l.(Sum); ok {
+		for _, w := range sum {
+			faults = append(faults, selects(w.Loss, src))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // traits are those that l declares.

@@ -63,7 +63,7 @@ func (r PerplexityReport) String() string {
 // tells little about such answers. s are the reference's scores of all pairs. Use
 // the pairs that are kept, or the report alone.
 //
-// The survey (arXiv:2502.21321, §3.2.6) keeps answers below the 95th percentile of
+// The survey (§3.2.6) keeps answers below the 95th percentile of
 // the perplexity of the reference's own samples; see PerplexityBound.
 func FilterPerplexity(s *Scores, bound float64) (kept []Pair, r PerplexityReport) {
 	r = PerplexityReport{Rows: len(s.pairs), Bound: bound}

@@ -49,6 +49,14 @@ func New(p Policy, src StepSource, o Options, loop train.Options) (*Trainer, err
 
 // checkSources refuses evaluations that would never end or disturb training.
 func (o Options) checkSources(src StepSource) error {
+	if err := selects(o.Loss, src); err != nil {
+		return fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	if o.EvalData != nil {
+		if err := selects(o.Loss, o.EvalData); err != nil {
+			return fmt.Errorf("%w: dpo: EvalData: %w", ErrOptions, err)
+		}
+	}
 	b, ok := o.EvalData.(*Batcher)
 	if !ok {
 		return nil

@@ -3,7 +3,6 @@ package data
 import (
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Cursor is a place between two optimizer steps.
@@ -20,12 +19,10 @@ type Cursor struct {
 //
 // It implements [StepSource] and is not safe for concurrent use.
 type Batcher struct {
-	set    *Dataset
-	opts   BatchOptions
-	cursor Cursor
+	set  *Dataset
+	opts BatchOptions
+	walk *Walk
 
-	order       []int32 // of the epoch ordered
-	ordered     int     // -1 = none yet
 	packer      Packer
 	lengths     []int  // of the step's examples
 	fingerprint string // made on first use
@@ -49,7 +46,8 @@ func NewBatcher(set *Dataset, opts BatchOptions) (*Batcher, error) {
 	if err := fits(set, opts); err != nil {
 		return nil, err
 	}
-	return &Batcher{set: set, opts: opts, ordered: -1}, nil
+	walk := NewWalk(set.Len(), WalkOptions{Seed: opts.Seed, Epochs: opts.Epochs, Sequential: opts.Sequential})
+	return &Batcher{set: set, opts: opts, walk: walk}, nil
 }
 
 // fits checks the dataset against complete options.
@@ -81,7 +79,7 @@ const maxFaults = 10
 func (b *Batcher) Options() BatchOptions { return b.opts }
 
 // Cursor returns the place before the next step.
-func (b *Batcher) Cursor() Cursor { return b.cursor }
+func (b *Batcher) Cursor() Cursor { return b.walk.Cursor() }
 
 // Fingerprint identifies what the batcher yields: the dataset and the options
 // that decide on the order and the layout of steps. A cursor fits every batcher
@@ -97,80 +95,45 @@ func (b *Batcher) Fingerprint() string {
 
 // Seek moves to a cursor that Cursor returned, of this Batcher or of one with
 // the same dataset and options: it goes on as that one would have.
-func (b *Batcher) Seek(c Cursor) error {
-	if c.Epoch < 0 || c.Position < 0 || c.Position >= b.set.Len() {
-		return fmt.Errorf("data: Seek: got %+v, want an epoch from 0 on and a position below the dataset's %d examples", c, b.set.Len())
-	}
-	if b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
-		return fmt.Errorf("data: Seek: got %+v, want a place within %d epochs", c, b.opts.Epochs)
-	}
-	b.cursor = c
-	return nil
-}
+func (b *Batcher) Seek(c Cursor) error { return b.walk.Seek(c) }
 
 // Steps returns the number of steps in the first epochs epochs, or in all there
 // are. Their number can differ between epochs, as other examples come together.
 func (b *Batcher) Steps(epochs int) int {
-	if b.opts.Epochs > 0 {
-		epochs = min(epochs, b.opts.Epochs)
-	}
-	steps := 0
-	for epoch := range epochs {
-		b.arrange(epoch)
-		for at := 0; at < len(b.order); steps++ {
-			n, full := b.span(at)
-			if !full && b.opts.DropShort {
-				break
-			}
-			at += n
+	return b.walk.Steps(epochs, func(rest []int32) int {
+		n, full := b.span(rest)
+		if !full && b.opts.DropShort {
+			return 0
 		}
-	}
-	return steps
+		return n
+	})
 }
 
 // Next fills step with the next optimizer step; see [StepSource].
 func (b *Batcher) Next(step *Step) error {
 	for {
-		if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
-			return io.EOF
+		rest, err := b.walk.Rest()
+		if err != nil {
+			return err
 		}
-		b.arrange(b.cursor.Epoch)
-		at := b.cursor.Position
-		n, full := b.span(at)
-		b.advance(n)
+		n, full := b.span(rest)
+		step.Epoch = b.walk.Advance(n)
 		if full || !b.opts.DropShort {
-			b.fill(step, b.order[at:at+n])
+			b.fill(step, rest[:n])
 			return nil
 		}
 	}
 }
 
-// arrange makes order that of the epoch.
-func (b *Batcher) arrange(epoch int) {
-	if b.ordered == epoch {
-		return
-	}
-	if !b.opts.Sequential {
-		b.order = Permutation(b.order, b.set.Len(), b.opts.Seed, uint64(epoch))
-	} else if b.ordered < 0 {
-		b.order = make([]int32, b.set.Len())
-		for i := range b.order {
-			b.order[i] = int32(i)
-		}
-	}
-	b.ordered = epoch
-}
-
-// span returns how many examples from position at on make a step, and whether
+// span returns how many of the examples left in an epoch make a step, and whether
 // the step is full: ended by its budget, not by the epoch.
-func (b *Batcher) span(at int) (n int, full bool) {
-	left := len(b.order) - at
+func (b *Batcher) span(rest []int32) (n int, full bool) {
 	if want := b.opts.ExamplesPerStep; want > 0 {
-		return min(want, left), left >= want
+		return min(want, len(rest)), len(rest) >= want
 	}
 	tokens := 0
-	for n < left {
-		length := b.set.Length(int(b.order[at+n]))
+	for n < len(rest) {
+		length := b.set.Length(int(rest[n]))
 		if n > 0 && tokens+length > b.opts.TokensPerStep {
 			return n, true
 		}
@@ -178,14 +141,6 @@ func (b *Batcher) span(at int) (n int, full bool) {
 		n++
 	}
 	return n, tokens >= b.opts.TokensPerStep
-}
-
-// advance moves the cursor over n examples.
-func (b *Batcher) advance(n int) {
-	b.cursor.Position += n
-	if b.cursor.Position == b.set.Len() {
-		b.cursor = Cursor{Epoch: b.cursor.Epoch + 1}
-	}
 }
 
 // fill packs the examples into the step's micro-batches.
@@ -206,7 +161,6 @@ func (b *Batcher) fill(step *Step, examples []int32) {
 		step.Tokens += len(step.Micro[i].Tokens)
 		step.Targets += float64(len(step.Micro[i].Targets))
 	}
-	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(b.set.Len())
 }
 
 // resize makes n empty micro-batches and keeps the memory of all there were.

@@ -3,7 +3,6 @@ package dpo
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/posttrain/posttrain/data"
 )
@@ -61,12 +60,10 @@ func (o BatchOptions) size(p Pair) int {
 // pairs a step holds. A step never spans two epochs. It implements StepSource and
 // is not safe for concurrent use.
 type Batcher struct {
-	pairs  []Pair
-	opts   BatchOptions
-	cursor data.Cursor
+	pairs []Pair
+	opts  BatchOptions
+	walk  *data.Walk
 
-	order       []int32
-	ordered     int // epoch of order, -1 = none
 	packer      data.Packer
 	lengths     []int
 	most        int // pairs in the fullest micro-batch there can be
@@ -99,7 +96,8 @@ func NewBatcher(pairs []Pair, o BatchOptions) (*Batcher, error) {
 	if o.PairsPerStep > 0 {
 		most = min(most, o.PairsPerStep)
 	}
-	return &Batcher{pairs: pairs, opts: o, ordered: -1, most: most}, errors.Join(faults...)
+	walk := data.NewWalk(len(pairs), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential})
+	return &Batcher{pairs: pairs, opts: o, walk: walk, most: most}, errors.Join(faults...)
 }
 
 // Pairs lists the pairs; do not write.
@@ -112,7 +110,7 @@ func (b *Batcher) Options() BatchOptions { return b.opts }
 func (b *Batcher) MaxPairs() int { return max(1, b.most) }
 
 // Cursor returns the place before the next step.
-func (b *Batcher) Cursor() data.Cursor { return b.cursor }
+func (b *Batcher) Cursor() data.Cursor { return b.walk.Cursor() }
 
 // Fingerprint identifies what the batcher yields: a cursor fits every batcher with
 // the same one.
@@ -126,71 +124,32 @@ func (b *Batcher) Fingerprint() string {
 }
 
 // Seek moves to a cursor that Cursor returned.
-func (b *Batcher) Seek(c data.Cursor) error {
-	if c.Epoch < 0 || c.Position < 0 || c.Position >= len(b.pairs) || b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
-		return fmt.Errorf("dpo: Seek: got %+v, want a place in %d epochs (0: any) of %d pairs", c, b.opts.Epochs, len(b.pairs))
-	}
-	b.cursor = c
-	return nil
-}
+func (b *Batcher) Seek(c data.Cursor) error { return b.walk.Seek(c) }
 
 // Steps returns the number of steps in the first epochs epochs, or in all there
 // are.
-func (b *Batcher) Steps(epochs int) int {
-	if b.opts.Epochs > 0 {
-		epochs = min(epochs, b.opts.Epochs)
-	}
-	steps := 0
-	for epoch := range epochs {
-		b.arrange(epoch)
-		for at := 0; at < len(b.order); steps++ {
-			at += b.span(at)
-		}
-	}
-	return steps
-}
+func (b *Batcher) Steps(epochs int) int { return b.walk.Steps(epochs, b.span) }
 
 // Next fills step with the next optimizer step; see StepSource.
 func (b *Batcher) Next(step *Step) error {
-	if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
-		return io.EOF
+	rest, err := b.walk.Rest()
+	if err != nil {
+		return err
 	}
-	b.arrange(b.cursor.Epoch)
-	at := b.cursor.Position
-	n := b.span(at)
-	if b.cursor.Position += n; b.cursor.Position == len(b.pairs) {
-		b.cursor = data.Cursor{Epoch: b.cursor.Epoch + 1}
-	}
-	b.fill(step, b.order[at:at+n])
-	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(len(b.pairs))
+	n := b.span(rest)
+	step.Epoch = b.walk.Advance(n)
+	b.fill(step, rest[:n])
 	return nil
 }
 
-// arrange makes order that of the epoch.
-func (b *Batcher) arrange(epoch int) {
-	if b.ordered == epoch {
-		return
-	}
-	b.ordered = epoch
-	if !b.opts.Sequential {
-		b.order = data.Permutation(b.order, len(b.pairs), b.opts.Seed, uint64(epoch))
-		return
-	}
-	b.order = b.order[:0]
-	for i := range b.pairs {
-		b.order = append(b.order, int32(i))
-	}
-}
-
-// span returns how many pairs from position at on make a step.
-func (b *Batcher) span(at int) int {
-	left := len(b.order) - at
+// span returns how many of the pairs left in an epoch make a step.
+func (b *Batcher) span(rest []int32) int {
 	if b.opts.PairsPerStep > 0 {
-		return min(b.opts.PairsPerStep, left)
+		return min(b.opts.PairsPerStep, len(rest))
 	}
 	n, tokens := 0, 0
-	for n < left {
-		length := b.pairs[b.order[at+n]].Len()
+	for n < len(rest) {
+		length := b.pairs[rest[n]].Len()
 		if n > 0 && tokens+length > b.opts.TokensPerStep {
 			break
 		}

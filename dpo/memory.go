@@ -1,6 +1,7 @@
 package dpo
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/posttrain/posttrain/train"
@@ -24,34 +25,49 @@ func (m Memory) String() string {
 		mib(m.Total()), mib(m.Weights), mib(m.Gradients), mib(m.Optimizer), mib(m.Arena))
 }
 
-// PlanMemory says what training p with o would take, without allocating it.
-// Neither a Reference.Model of its own nor cached log-probabilities are counted,
-// and matrix products take up to 32 MiB beside it.
-func PlanMemory(p Policy, o Options) (Memory, error) {
-	if err := o.Validate(); err != nil {
-		return Memory{}, err
-	}
-	if err := p.check(); err != nil {
-		return Memory{}, err
-	}
-	o = o.withDefaults(nil)
-	var m Memory
+// Memory is what training p takes whose activations take arena bytes.
+func (p Policy) Memory(arena int64) Memory {
+	m := Memory{Arena: arena}
 	for _, q := range p.Model.Params() {
 		m.Weights += int64(q.Bytes())
 	}
-	params := p.params()
-	for _, q := range params {
+	for _, q := range p.Params() {
 		m.Gradients += int64(q.Bytes())
 		if p.Adapter != nil {
 			m.Weights += int64(q.Bytes())
 		}
 	}
 	m.Optimizer = 2 * m.Gradients
+	return m
+}
+
+// Fits wants all but the weights to take at most limit bytes, else the error wraps
+// ErrMemory. 0 asks the system what is available; negative means no limit.
+func (m Memory) Fits(limit int64) error {
+	if limit == 0 {
+		var known bool
+		if limit, known = train.AvailableMemory(); !known {
+			return nil
+		}
+	}
+	if need := m.Total() - m.Weights; limit >= 0 && need > limit {
+		return fmt.Errorf("%w: it takes %v; beside the weights %d MiB are available (smaller MicroTokens, Recompute or an adapter take less)", ErrMemory, m, limit>>20)
+	}
+	return nil
+}
+
+// PlanMemory says what training p with o would take, without allocating it.
+// Neither a Reference.Model of its own nor cached log-probabilities are counted,
+// and matrix products take up to 32 MiB beside it.
+func PlanMemory(p Policy, o Options) (Memory, error) {
+	if err := errors.Join(o.Validate(), p.Validate()); err != nil {
+		return Memory{}, err
+	}
+	o = o.withDefaults(nil)
 	// The reference and evaluations share the arena and need less: they keep
 	// nothing for a backward pass.
-	pl, err := plan(p, o, o.size(), params)
-	m.Arena = int64(pl.Arena)
-	return m, err
+	pl, err := plan(p, o, o.size(), p.Params())
+	return p.Memory(int64(pl.Arena)), err
 }
 
 // fits compares the plan with the limit.
@@ -59,19 +75,9 @@ func fits(p Policy, o Options) error {
 	if o.MemoryLimit < 0 {
 		return nil
 	}
-	limit := o.MemoryLimit
-	if limit == 0 {
-		var known bool
-		if limit, known = train.AvailableMemory(); !known {
-			return nil
-		}
-	}
 	m, err := PlanMemory(p, o)
 	if err != nil {
 		return err
 	}
-	if need := m.Total() - m.Weights; need > limit {
-		return fmt.Errorf("%w: it takes %v; beside the weights %d MiB are available (smaller MicroTokens, Recompute or an adapter take less)", ErrMemory, m, limit>>20)
-	}
-	return nil
+	return m.Fits(o.MemoryLimit)
 }

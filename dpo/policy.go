@@ -24,8 +24,8 @@ func (p Policy) AdapterName() string {
 	return p.Adapter.Name()
 }
 
-// params lists what is trained.
-func (p Policy) params() []*tensor.Param {
+// Params lists what is trained, in a stable order.
+func (p Policy) Params() []*tensor.Param {
 	all := p.Model.Params()
 	if p.Adapter != nil {
 		all = p.Adapter.Params()
@@ -37,15 +37,15 @@ func (p Policy) params() []*tensor.Param {
 	return list
 }
 
-// check refuses what cannot be trained.
-func (p Policy) check() error {
+// Validate refuses what cannot be trained.
+func (p Policy) Validate() error {
 	if p.Model == nil {
 		return errors.New("dpo: Policy.Model: got none, want a model")
 	}
 	if p.Adapter != nil && !model.HasAdapter(p.Model, p.Adapter.Name()) {
 		return fmt.Errorf("dpo: Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", p.Adapter.Name())
 	}
-	for _, q := range p.params() {
+	for _, q := range p.Params() {
 		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
 			return fmt.Errorf("dpo: weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
 		}
@@ -53,10 +53,10 @@ func (p Policy) check() error {
 	return nil
 }
 
-// makeTrainable gives every parameter a gradient accumulator.
-func makeTrainable(params []*tensor.Param) error {
+// MakeTrainable gives every parameter of Params a gradient accumulator.
+func (p Policy) MakeTrainable() error {
 	var faults []error
-	for _, q := range params {
+	for _, q := range p.Params() {
 		faults = append(faults, q.SetTrainable(true))
 	}
 	return errors.Join(faults...)

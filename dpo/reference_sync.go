@@ -73,7 +73,7 @@ func newFollower(r Reference, f *Frozen, p Policy) (*follower, error) {
 	if r.Sync.off() {
 		return nil, nil
 	}
-	w := &follower{sync: r.Sync, from: p.params()}
+	w := &follower{sync: r.Sync, from: p.Params()}
 	switch {
 	case f.copied != nil:
 		for _, q := range f.copied.Params() {

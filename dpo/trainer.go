@@ -31,7 +31,7 @@ func New(p Policy, src StepSource, o Options, loop train.Options) (*Trainer, err
 	if err := errors.Join(o.Validate(), loop.Validate()); err != nil {
 		return nil, err
 	}
-	if err := p.check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if src == nil {
@@ -72,8 +72,8 @@ func (o Options) checkSources(src StepSource) error {
 
 // build allocates and compiles; o is complete.
 func build(p Policy, src StepSource, o Options, loop train.Options) (tr *Trainer, err error) {
-	s := &stage{policy: p, opts: o, src: src, params: p.params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch}
-	if err = makeTrainable(s.params); err != nil {
+	s := &stage{policy: p, opts: o, src: src, params: p.Params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch}
+	if err = p.MakeTrainable(); err != nil {
 		return nil, err
 	}
 	for _, q := range s.params {

@@ -32,7 +32,7 @@ func (p Policy) Save(dir, base string) error {
 	if p.Adapter != nil {
 		return p.Adapter.Save(dir, base)
 	}
-	return writeParams(filepath.Join(dir, weightsFile), p.params())
+	return writeParams(filepath.Join(dir, weightsFile), p.Params())
 }
 
 // Restore reads what Save wrote, bit for bit. On failure nothing has changed, but
@@ -41,7 +41,7 @@ func (p Policy) Restore(dir string) error {
 	if p.Adapter != nil {
 		return p.Adapter.Restore(dir)
 	}
-	return readParams(filepath.Join(dir, weightsFile), p.params())
+	return readParams(filepath.Join(dir, weightsFile), p.Params())
 }
 
 // writeParams writes parameters of 32 or 64 bits to a file.

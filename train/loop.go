@@ -248,6 +248,9 @@ func (t *Trainer) account(s *Step, took time.Duration) {
 		t.timing.Set(tokensPerSecondName, float64(t.batch.Tokens)/seconds)
 		t.timing.Set(stepSecondsName, seconds)
 	}
+	if timed, ok := t.stage.(Timed); ok {
+		timed.Timing(&t.timing)
+	}
 }
 
 // log reports a step that has been taken.

@@ -62,6 +62,13 @@ type Exporter interface {
 	Export(dir string) error
 }
 
+// Timed is a Stage that knows what its steps spend their time on.
+type Timed interface {
+	// Timing adds measured times to those of a step that has been taken. Their names
+	// are among those that IsTiming knows.
+	Timing(m *Metrics)
+}
+
 // Evaluator measures the policy as it stands.
 type Evaluator interface {
 	// Evaluate adds metrics without prefix; they are logged as eval_NAME. It

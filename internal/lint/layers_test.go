@@ -42,6 +42,7 @@ var rows = map[string]int{
 	"model/auto":                    7,
 	"sft":                           8,
 	"reward":                        8,
+	"reward/process":                9,
 	"dpo/internal/*":                7,
 	"dpo":                           8,
 	"dpo/*":                         9,

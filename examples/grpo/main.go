@@ -1,0 +1,149 @@
+// Grpo lets a language model learn from a verifier: it answers prompts several
+// times, each answer is checked by a rule, and what was right becomes likelier. It
+// measures the model on held-out problems before, during and after, and writes an
+// adapter (or, with -full, a model) that other tools load.
+//
+//	go run ./examples/grpo
+//	go run ./examples/grpo -model smollm2-135m -data gsm8k.jsonl -out run1
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+
+	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/model/lora"
+	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/train"
+	"github.com/posttrain/posttrain/train/report"
+)
+
+var (
+	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50, EvalEvery: 25}
+
+	prompts     = flag.Int("prompts", 16, "prompts an optimizer step")
+	completions = flag.Int("completions", 16, "completions of each prompt")
+	longest     = flag.Int("max-completion", 0, "tokens of a completion at most; 0 for 8 with the embedded model, else 256")
+	temperature = flag.Float64("temperature", 1, "of sampling")
+	loss        = flag.String("loss", "dapo", "policy loss: "+names())
+	beta        = flag.Float64("beta", 0, "weight of the KL to the policy at the start")
+	iterations  = flag.Int("iterations", 1, "passes over each rollout")
+	rounds      = flag.Int("rounds", 1, "rounds of sampling to replace groups whose rewards are all equal")
+	warmup      = flag.Int("warmup", 5, "steps until the learning rate is full")
+	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+)
+
+func main() {
+	cli.Main(&flags, "Grpo lets a language model learn from a verifier (group relative policy optimisation).", run)
+}
+
+func run(ctx context.Context) error {
+	out := cli.NewProgress(flags.JSON)
+	c, err := flags.Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	p := rlhf.Policy{Model: c.Model}
+	if !flags.Full {
+		if p.Adapter, err = adapter(c); err != nil {
+			return err
+		}
+	}
+	in, err := open(ctx, c, p.AdapterName())
+	if err != nil {
+		return err
+	}
+	defer in.gen.Close()
+	t, err := trainer(p, c, in)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.prompts), in.held)
+	out.Expect(flags.Steps)
+	err = t.Train(ctx, train.Hooks{Event: func(e train.Event) error { return out.Event(withAccuracy(e)) }})
+	if errors.Is(err, context.Canceled) && flags.Out != "" {
+		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
+	}
+	if err != nil {
+		return err
+	}
+	table, err := in.table()
+	out.Say("\n%s", table)
+	return err
+}
+
+// withAccuracy adds the share of right answers under its usual name.
+func withAccuracy(e train.Event) train.Event {
+	if e.Metrics == nil || e.Kind != train.EventEval && e.Kind != train.EventResult {
+		return e
+	}
+	if v, ok := e.Metrics.Value("eval_exact_match"); ok {
+		e.Fields = fmt.Appendf(nil, `{"accuracy":%g}`, v)
+	}
+	return e
+}
+
+// adapter is the one in -adapter, or a fresh one.
+func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
+	if flags.Adapter == "" {
+		return lora.Attach(c.Model, "default", lora.Config{Rank: flags.Rank, Alpha: 2 * float64(flags.Rank), Seed: flags.Seed})
+	}
+	a, err := lora.Load(c.Model, "default", flags.Adapter)
+	if err != nil {
+		return nil, err
+	}
+	return a, a.SetTrainable(true)
+}
+
+// trainer puts policy, prompts, verifier and options together.
+func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, error) {
+	policyLoss, err := lossOf(*loss)
+	if err != nil {
+		return nil, err
+	}
+	o := rlhf.Options{
+		Objective:  rlhf.Objective{Policy: policyLoss, KL: rlhf.KL{Coef: *beta}},
+		Rollout:    rollout.Options{Prompts: *prompts, Completions: *completions, MaxRounds: *rounds, Seed: flags.Seed},
+		Generate:   generate.Options{MaxTokens: in.maxTokens, Temperature: *temperature},
+		Decode:     generate.Text(c.Tokenizer.NewStream),
+		Iterations: *iterations, MicroTokens: max(flags.BatchTokens, in.longest+in.maxTokens), Recompute: *recompute,
+		BaseModel: flags.Model, Device: flags.Device(),
+	}
+	if flags.Full {
+		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
+	}
+	settings, err := json.Marshal(struct {
+		Flags     cli.Flags    `json:"flags"`
+		Loss      string       `json:"loss"`
+		Beta      float64      `json:"beta,omitempty"`
+		MaxTokens int          `json:"max_completion"`
+		Options   rlhf.Options `json:"computation"`
+	}{flags, *loss, *beta, in.maxTokens, o})
+	if err != nil {
+		return nil, err
+	}
+	return rlhf.New(p, in.prompts, []rollout.Reward{{By: in.verifier}}, o, train.Options{
+		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Constant{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
+		EvalEvery: flags.EvalEvery, SampleEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true},
+		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: in.exam, Reporter: report.Run{},
+	})
+}
+
+// learningRate is -lr; the embedded model, which is small, takes larger steps.
+func learningRate() float64 {
+	switch {
+	case flags.LR > 0 || flags.Model != "":
+		return flags.LearningRate()
+	case flags.Full:
+		return 1e-3
+	}
+	return 4e-3
+}

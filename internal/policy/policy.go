@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/posttrain/posttrain/model"
+	"github.com/posttrain/posttrain/model/lora"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// Policy is what is trained: the adapter when there is one, else all weights of
+// the model.
+type Policy struct {
+	Model   model.Model
+	Adapter *lora.Adapter
+}
+
+// AdapterName is the name of the adapter, "" without one.
+func (p Policy) AdapterName() string {
+	if p.Adapter == nil {
+		return ""
+	}
+	return p.Adapter.Name()
+}
+
+// Params lists what is trained.
+func (p Policy) Params() []*tensor.Param {
+	all := p.Model.Params()
+	if p.Adapter != nil {
+		all = p.Adapter.Params()
+	}
+	var list []*tensor.Param
+	for _, q := range all {
+		list = append(list, q)
+	}
+	return list
+}
+
+// Check refuses what cannot be trained.
+func (p Policy) Check() error {
+	if p.Model == nil {
+		return errors.New("Policy.Model: got none, want a model")
+	}
+	if p.Adapter != nil && !model.HasAdapter(p.Model, p.Adapter.Name()) {
+		return fmt.Errorf("Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", p.Adapter.Name())
+	}
+	for _, q := range p.Params() {
+		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
+			return fmt.Errorf("weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
+		}
+	}
+	return nil
+}
+
+// MakeTrainable gives every parameter a gradient accumulator.
+func MakeTrainable(params []*tensor.Param) error {
+	var faults []error
+	for _, q := range params {
+		faults = append(faults, q.SetTrainable(true))
+	}
+	return errors.Join(faults...)
+}
+
+// Precision is what a model computes in.
+func Precision(m model.Model) tensor.Dtype {
+	if m.Head().Dtype() == tensor.Float64 {
+		return tensor.Float64
+	}
+	return tensor.Float32
+}
+
+// Gradients adds the reverse pass of loss (1), whose gradient is seed (1), with
+// an accumulation for every parameter. It stops graph building where the loss
+// does not depend on one.
+func Gradients(g *tensor.Graph, loss, seed *tensor.Node, params []*tensor.Param) []tensor.Accumulation {
+	if len(params) == 0 {
+		return nil
+	}
+	wrt := make(tensor.Nodes, len(params))
+	for i, p := range params {
+		wrt[i] = p.Node(g)
+	}
+	var acc []tensor.Accumulation
+	for i, parts := range tensor.Gradients(tensor.Nodes{loss}, tensor.Nodes{seed}, wrt) {
+		if len(parts) == 0 {
+			tensor.Fail("the loss does not depend on parameter %s", params[i].Name())
+		}
+		for _, part := range parts {
+			acc = append(acc, tensor.Accumulation{Grad: part, Into: params[i]})
+		}
+	}
+	return acc
+}

@@ -1,0 +1,223 @@
+package rlhf
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
+)
+
+// measurement reads what a program computed of a micro-batch.
+type measurement struct {
+	logProb []float64   // (M)
+	metrics [][]float64 // of each of the program's metrics
+	names   []Metric
+	extreme []float64 // of metrics that are the least or the most of a step
+	found   []bool
+	micro   []int // micro-batches in extreme
+
+	difference, worst, compared float64 // between sampler and trainer: Σ|·|, max and count
+}
+
+// reset begins a step.
+func (x *measurement) reset() {
+	x.extreme, x.found, x.micro = x.extreme[:0], x.found[:0], x.micro[:0]
+	x.difference, x.worst, x.compared = 0, 0, 0
+}
+
+// read takes the values of the last run.
+func (x *measurement) read(pr *program) (err error) {
+	if x.logProb, err = policy.AppendValues(x.logProb[:0], pr.run, pr.logProb); err != nil {
+		return err
+	}
+	x.names = pr.metrics
+	for len(x.metrics) < len(pr.metrics) {
+		x.metrics = append(x.metrics, nil)
+	}
+	for len(x.extreme) < len(pr.metrics) {
+		x.extreme, x.found, x.micro = append(x.extreme, 0), append(x.found, false), append(x.micro, 0)
+	}
+	for i, m := range pr.metrics {
+		if x.metrics[i], err = policy.AppendValues(x.metrics[i][:0], pr.run, m.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// book adds the metrics of a micro-batch. Tokens and rows weigh 1 each, or with
+// Options.MicroMeans all of the micro-batch together.
+func (s *stage) book(b *microBatch) {
+	x := &s.seen
+	for i, m := range x.names {
+		v := x.metrics[i]
+		if m.Reduce != Mean {
+			s.bookExtreme(i, m.Reduce, v)
+			continue
+		}
+		sum, n := 0.0, 0.0
+		for k := range v {
+			if m.Over == OverTokens {
+				if s.in.mask[k] == 0 {
+					continue
+				}
+			}
+			sum += v[k]
+			n++
+		}
+		if n == 0 {
+			continue
+		}
+		weight := n
+		if s.opts.MicroMeans {
+			weight = 1
+		}
+		s.metrics.Add(m.Name, sum/n, weight)
+	}
+	s.compareSampler(b)
+}
+
+// bookExtreme keeps the least or the most of a number over rows: of the step, or
+// with MicroMeans the sum over micro-batches, for their mean.
+func (s *stage) bookExtreme(i int, r Reduction, v []float64) {
+	if len(v) == 0 {
+		return
+	}
+	x, best := &s.seen, slices.Min(v)
+	if r == Most {
+		best = slices.Max(v)
+	}
+	switch {
+	case s.opts.MicroMeans:
+		x.extreme[i] += best
+	case !x.found[i], r == Least && best < x.extreme[i], r == Most && best > x.extreme[i]:
+		x.extreme[i] = best
+	}
+	x.found[i] = true
+	x.micro[i]++
+}
+
+// finish adds what is known only at the end of a step.
+func (x *measurement) finish(m *train.Metrics) {
+	for i, metric := range x.names {
+		if metric.Reduce == Mean || i >= len(x.found) || !x.found[i] {
+			continue
+		}
+		m.Set(metric.Name, x.extreme[i])
+	}
+	if x.compared > 0 {
+		m.Set("sampling/sampling_logp_difference/mean", x.difference/x.compared)
+		m.Set("sampling/sampling_logp_difference/max", x.worst)
+	}
+}
+
+// compareSampler measures how far sampler and trainer are apart, in the first step
+// of a rollout, where the policy is the one that sampled.
+func (s *stage) compareSampler(b *microBatch) {
+	if !s.first {
+		return
+	}
+	x, at := &s.seen, 0
+	for _, c := range b.rows {
+		for t := range c.Tokens {
+			now := x.logProb[at]
+			at++
+			if c.Old != nil {
+				now = c.Old[t]
+			}
+			d := math.Abs(now - c.Tokens[t].SamplerLogProb)
+			if !s.counts(c, t) || math.IsNaN(d) {
+				continue
+			}
+			x.difference += d
+			x.worst = math.Max(x.worst, d)
+			x.compared++
+		}
+	}
+	if s.opts.Correction.Mode != NoCorrection {
+		s.bookCorrection(b)
+	}
+}
+
+// bookCorrection logs the importance ratios and what is left of them.
+func (s *stage) bookCorrection(b *microBatch) {
+	list := s.in.weight
+	if s.opts.Correction.perRow() {
+		list = s.in.rowWeight
+	}
+	for i, w := range list {
+		if s.opts.Correction.perToken() && s.in.mask[i] == 0 {
+			continue
+		}
+		kept := 0.0
+		if w != 0 {
+			kept = 1
+		}
+		s.metrics.Add("sampling/importance_sampling_ratio/mean", w, 1)
+		s.metrics.Add("sampling/kept", kept, 1)
+	}
+}
+
+// Tolerances of the first step.
+const (
+	// samplerTol is the promise of package generate: the raw log-probability of a
+	// token, in nats, is what training computes, relative to the size of it above 1.
+	samplerTol = 1e-5
+	// ratioTol is how far log-ratios may be from 0 where policies are the same:
+	// rounding in differently packed batches.
+	ratioTol32, ratioTol64 = 1e-4, 1e-9
+)
+
+// checkFirst asserts that the first step is on policy.
+func (s *stage) checkFirst(b *microBatch) error {
+	tol := ratioTol32
+	if policy.Precision(s.policy.Model) == tensor.Float64 {
+		tol = ratioTol64
+	}
+	at := 0
+	for _, c := range b.rows {
+		for t := range c.Tokens {
+			lp := s.seen.logProb[at]
+			at++
+			if !s.counts(c, t) {
+				continue
+			}
+			scale := math.Max(1, math.Abs(lp))
+			if c.Old != nil && s.own(c, t) && !(math.Abs(lp-c.Old[t]) <= tol*scale) {
+				return fmt.Errorf("%w: group %d, token %d: log-ratio to the policy that sampled is %g, want 0", ErrFirstStep, c.Group, t, lp-c.Old[t])
+			}
+			if c.Ref != nil && s.reference != nil && s.reference.start && !(math.Abs(lp-c.Ref[t]) <= tol*scale) {
+				return fmt.Errorf("%w: group %d, token %d: log-ratio to the reference is %g, want 0", ErrFirstStep, c.Group, t, lp-c.Ref[t])
+			}
+			if sampled, ok := s.comparable(c, t); ok && !(math.Abs(lp-sampled) <= samplerTol*scale) {
+				return fmt.Errorf("%w: group %d, token %d: its log-probability is %g for the trainer and %g for the sampler (Options.Trusted skips this test)", ErrFirstStep, c.Group, t, lp, sampled)
+			}
+		}
+	}
+	return nil
+}
+
+// own says whether a token comes from the policy as it stands.
+func (s *stage) own(c *rollout.Completion, t int) bool { return c.Tokens[t].Version == 0 }
+
+// comparable is the sampler's log-probability of a token where the trainer must
+// compute the same: the policy's own generator sampled it, and from a distribution
+// that the trainer knows.
+func (s *stage) comparable(c *rollout.Completion, t int) (float64, bool) {
+	if s.generator == nil || s.opts.Trusted || s.policy.Model.Config().RoPE.LengthDependent() {
+		return 0, false
+	}
+	o := &s.opts.Generate
+	whole := o.TopK == 0 && (o.TopP == 0 || o.TopP == 1) && o.MinP == 0
+	switch {
+	case whole:
+		return c.Tokens[t].SamplerLogProb, true
+	case o.Temperature == 1:
+		return c.Tokens[t].LogProb, true
+	}
+	return 0, false
+}

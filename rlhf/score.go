@@ -1,0 +1,64 @@
+package rlhf
+
+import (
+	"fmt"
+
+	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/model"
+	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// scorer computes log-probabilities of completions under a frozen policy, at the
+// temperature of sampling.
+type scorer struct {
+	run *tensor.Program
+	policy.Texts
+	logProb *tensor.Node // (M)
+	micro   []microBatch
+	values  []float64
+}
+
+func newScorer(m model.Model, adapter string, o *Options, arena *tensor.Arena) (*scorer, error) {
+	s := &scorer{}
+	g, err := tensor.Build(func(g *tensor.Graph) {
+		s.Declare(g, o.size().texts())
+		s.logProb = distribution(m, s.Inputs(adapter), g, o.Generate.Temperature).LogProbs(s.Rows, s.Targets).LogProb
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.run, err = tensor.Compile(g, tensor.Nodes{s.logProb}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes()})
+	return s, err
+}
+
+// score calls set with the log-probabilities of every completion.
+func (s *scorer) score(l *layout, list []*rollout.Completion, set func(c *rollout.Completion, logProbs []float64)) error {
+	var err error
+	if s.micro, err = l.pack(s.micro, list); err != nil {
+		return err
+	}
+	for i := range s.micro {
+		b := &s.micro[i]
+		if len(b.Targets) == 0 {
+			for _, c := range b.rows {
+				set(c, nil)
+			}
+			continue
+		}
+		if err := s.Bind(s.run, &b.Packed); err != nil {
+			return fmt.Errorf("rlhf: %w", err)
+		}
+		if err := s.run.Run(); err != nil {
+			return err
+		}
+		if s.values, err = policy.AppendValues(s.values[:0], s.run, s.logProb); err != nil {
+			return err
+		}
+		for k, c := range b.rows {
+			lo, hi := b.span(k)
+			set(c, append([]float64{}, s.values[lo:hi]...))
+		}
+	}
+	return nil
+}

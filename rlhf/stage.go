@@ -1,0 +1,355 @@
+package rlhf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
+)
+
+// stage implements train.Stage.
+type stage struct {
+	policy    Policy
+	opts      Options
+	weights   []float64 // of the rewarders
+	data      string    // fingerprint of the prompts
+	longest   int
+	source    Source
+	generator *generate.Generator // nil where others sample
+	reference *frozen             // nil without a KL term
+	scorer    *scorer             // of the policy as it is; nil where old log-probabilities are not needed
+	params    []*tensor.Param
+	list      []train.Parameter
+	prog      *program
+	arena     *tensor.Arena
+	perMicro  bool // losses are divided by each micro-batch's own weight
+	layout    layout
+
+	roll   *rollout.Rollout
+	ready  bool    // roll has been scored and has its advantages
+	at     int     // optimizer steps made of roll
+	before float64 // epochs done before roll
+	count  uint64  // optimizer steps begun
+	fresh  bool    // the policy is as it was when New was called
+	first  bool    // the step is the first of its rollout
+
+	rows    []*rollout.Completion // of the step
+	micro   []microBatch
+	in      given
+	totals  totals
+	loss    float64 // of the step so far, divided
+	metrics train.Metrics
+	seen    measurement
+	clock   clock
+}
+
+// totals are counts over the whole optimizer step.
+type totals struct {
+	rows, tokens float64           // completions, and tokens of Mask 1
+	groups       map[int64]float64 // mean length of the rows of a group
+}
+
+// Name is "rlhf".
+func (s *stage) Name() string { return "rlhf" }
+
+// Parameters implements train.Stage.
+func (s *stage) Parameters() []train.Parameter { return s.list }
+
+// close releases the sampler.
+func (s *stage) close() error {
+	if s.generator == nil {
+		return nil
+	}
+	g := s.generator
+	s.generator = nil
+	return g.Close()
+}
+
+// Next implements train.Stage.
+func (s *stage) Next(ctx context.Context, b *train.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("rlhf: %w", err)
+	}
+	s.clock.start()
+	s.metrics.Reset()
+	if err := s.obtain(ctx); err != nil {
+		return err
+	}
+	s.first = s.at%s.opts.steps() == 0
+	if err := s.choose(); err != nil {
+		return err
+	}
+	s.at++
+	s.fresh = s.count == 0
+	s.count++
+	s.loss = 0
+	s.seen.reset()
+	s.describe(b)
+	return nil
+}
+
+// obtain makes sure that there is a rollout with steps left.
+func (s *stage) obtain(ctx context.Context) error {
+	if s.roll == nil || s.at == s.opts.steps() {
+		r, err := s.source.Next(ctx, int64(s.count))
+		if err != nil {
+			return err
+		}
+		if len(r.Completions) == 0 {
+			return fmt.Errorf("rlhf: rollout %d has no completion, want one at least", r.Number)
+		}
+		if s.roll != nil {
+			s.before = s.roll.Epoch
+		}
+		s.roll, s.ready, s.at = r, false, 0
+		s.clock.generation += r.Timing.Generation
+		s.clock.scoring += r.Timing.Scoring
+	}
+	if s.ready {
+		return nil
+	}
+	began := train.StartStopwatch()
+	err := s.prepare()
+	s.ready = err == nil
+	s.clock.scoring += began.Elapsed()
+	return err
+}
+
+// prepare computes, once, what a rollout is compared with, and its advantages.
+func (s *stage) prepare() error {
+	r := s.roll
+	for i, c := range r.Completions {
+		if err := checkCompletion(c); err != nil {
+			return fmt.Errorf("rlhf: rollout %d: completion %d: %w", r.Number, i, err)
+		}
+	}
+	old, ref := s.opts.needs()
+	if old {
+		missing := without(r.Completions, func(c *rollout.Completion) bool { return c.Old == nil })
+		if err := s.scorer.score(&s.layout, missing, func(c *rollout.Completion, lp []float64) { c.Old = lp }); err != nil {
+			return err
+		}
+	}
+	if ref {
+		missing := without(r.Completions, func(c *rollout.Completion) bool { return c.Ref == nil })
+		if err := s.reference.score(&s.layout, missing); err != nil {
+			return err
+		}
+	}
+	return s.estimate()
+}
+
+// without are the completions that lack something.
+func without(list []*rollout.Completion, lacks func(c *rollout.Completion) bool) []*rollout.Completion {
+	var out []*rollout.Completion
+	for _, c := range list {
+		if lacks(c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// checkCompletion refuses what a source should not give.
+func checkCompletion(c *rollout.Completion) error {
+	switch n := len(c.Tokens); {
+	case c.Prompt == nil || len(c.Prompt.IDs) == 0:
+		return errors.New("got no prompt, want one token at least: nothing predicts the first token of a text")
+	case c.Old != nil && len(c.Old) != n || c.Ref != nil && len(c.Ref) != n:
+		return fmt.Errorf("got %d and %d log-probabilities under old policy and reference, want one for each of %d tokens", len(c.Old), len(c.Ref), n)
+	}
+	return nil
+}
+
+// estimate fills the advantages.
+func (s *stage) estimate() error {
+	in := Scored{Rows: s.roll.Completions, Weights: s.weights}
+	for _, c := range in.Rows {
+		counts := make([]bool, len(c.Tokens))
+		for t := range counts {
+			counts[t] = s.counts(c, t)
+		}
+		in.Counts = append(in.Counts, counts)
+		if k := s.opts.KLInReward; k.Coef != 0 {
+			penalty := make([]float64, len(c.Tokens))
+			for t := range penalty {
+				if counts[t] {
+					penalty[t] = k.estimate(c.Old[t] - c.Ref[t])
+				}
+			}
+			in.Penalty = append(in.Penalty, penalty)
+		}
+	}
+	advantages, err := s.opts.Advantages.Advantages(in)
+	if err != nil {
+		return fmt.Errorf("rlhf: advantages %s: %w", s.opts.Advantages.Name(), err)
+	}
+	for i, c := range in.Rows {
+		if len(advantages[i]) != len(c.Tokens) {
+			return fmt.Errorf("rlhf: advantages %s: got %d for completion %d, want one for each of %d tokens", s.opts.Advantages.Name(), len(advantages[i]), i, len(c.Tokens))
+		}
+		c.Advantages = advantages[i]
+	}
+	return nil
+}
+
+// counts says whether a token is learnt from.
+func (s *stage) counts(c *rollout.Completion, t int) bool {
+	return c.Tokens[t].Role == rollout.Sampled && !(s.opts.MaskTruncated && c.Truncated())
+}
+
+// choose selects the completions of the next step and lays them out.
+func (s *stage) choose() error {
+	all := s.roll.Completions
+	iteration, part := s.at/s.opts.StepsPerGeneration, s.at%s.opts.StepsPerGeneration
+	if !s.opts.Sequential {
+		all = shuffled(all, s.opts.Rollout.Seed, uint64(s.roll.Number)<<16+uint64(iteration))
+	}
+	n := s.opts.StepsPerGeneration
+	s.rows = all[part*len(all)/n : (part+1)*len(all)/n]
+	if len(s.rows) == 0 {
+		return fmt.Errorf("rlhf: rollout %d has %d completions, want one for each of %d steps", s.roll.Number, len(all), n)
+	}
+	var err error
+	s.micro, err = s.layout.pack(s.micro, s.rows)
+	return err
+}
+
+// shuffled puts the groups of a rollout into another order; completions of a group
+// stay together.
+func shuffled(list []*rollout.Completion, seed, epoch uint64) []*rollout.Completion {
+	places := map[int64]int{}
+	var groups [][]*rollout.Completion
+	for _, c := range list {
+		at, ok := places[c.Group]
+		if !ok {
+			at = len(groups)
+			places[c.Group] = at
+			groups = append(groups, nil)
+		}
+		groups[at] = append(groups[at], c)
+	}
+	out := make([]*rollout.Completion, 0, len(list))
+	for _, g := range data.Permutation(nil, len(groups), seed, epoch) {
+		out = append(out, groups[g]...)
+	}
+	return out
+}
+
+// describe counts the step for the loop.
+func (s *stage) describe(b *train.Batch) {
+	s.totals = totals{groups: map[int64]float64{}}
+	members := map[int64]float64{}
+	b.Weights, b.Tokens = b.Weights[:0], 0
+	unit := s.opts.Objective.Average().Denominator()
+	for i := range s.micro {
+		rows, tokens := float64(len(s.micro[i].rows)), 0.0
+		for _, c := range s.micro[i].rows {
+			n := float64(s.length(c))
+			tokens += n
+			s.totals.groups[c.Group] += n
+			members[c.Group]++
+		}
+		if unit == OverTokens {
+			b.Weights = append(b.Weights, tokens)
+		} else {
+			b.Weights = append(b.Weights, rows)
+		}
+		b.Tokens += s.micro[i].texts
+		s.totals.rows += rows
+		s.totals.tokens += tokens
+	}
+	for g, n := range members {
+		s.totals.groups[g] = max(1, s.totals.groups[g]/n)
+	}
+	b.Epoch = s.before + (s.roll.Epoch-s.before)*float64(s.at)/float64(s.opts.steps())
+}
+
+// length is the number of tokens of a completion that count.
+func (s *stage) length(c *rollout.Completion) int {
+	n := 0
+	for t := range c.Tokens {
+		if s.counts(c, t) {
+			n++
+		}
+	}
+	return n
+}
+
+// Backward implements train.Stage.
+func (s *stage) Backward(micro int, seed float64) error {
+	b := &s.micro[micro]
+	if len(b.Targets) == 0 { // nothing but empty completions
+		return nil
+	}
+	s.give(b, seed)
+	loss, err := s.prog.compute(b, &s.in)
+	if err != nil {
+		return fmt.Errorf("rlhf: micro-batch %d: %w", micro, err)
+	}
+	s.loss += loss * seed
+	if err := s.seen.read(s.prog); err != nil {
+		return err
+	}
+	if s.fresh {
+		if err := s.checkFirst(b); err != nil {
+			return fmt.Errorf("micro-batch %d: %w", micro, err)
+		}
+	}
+	s.book(b)
+	return nil
+}
+
+// give collects the numbers of a micro-batch.
+func (s *stage) give(b *microBatch, seed float64) {
+	x := &s.in
+	x.seed = seed
+	x.entropyCoef = s.opts.Objective.Entropy * s.opts.Objective.Average().EntropyScale(s.totals.rows, s.totals.tokens)
+	for _, list := range []*[]float64{&x.advantage, &x.mask, &x.old, &x.ref, &x.sampler, &x.weight, &x.rowWeight, &x.lengths, &x.groupLengths} {
+		*list = (*list)[:0]
+	}
+	use := s.opts.uses()
+	for _, c := range b.rows {
+		x.lengths = append(x.lengths, float64(max(1, s.length(c))))
+		x.groupLengths = append(x.groupLengths, s.totals.groups[c.Group])
+		counts := func(t int) bool { return s.counts(c, t) }
+		for t := range c.Tokens {
+			mask := 0.0
+			if counts(t) {
+				mask = 1
+			}
+			x.mask = append(x.mask, mask)
+		}
+		x.advantage = append(x.advantage, c.Advantages...)
+		x.old, x.ref = append(x.old, c.Old...), append(x.ref, c.Ref...)
+		if use.sampler {
+			for t := range c.Tokens {
+				x.sampler = append(x.sampler, c.Old[t]-difference(c, t, counts(t)))
+			}
+		}
+		switch {
+		case use.weight:
+			x.weight = s.opts.Correction.weights(x.weight, c, counts)
+		case use.rowWeight:
+			x.rowWeight = s.opts.Correction.weights(x.rowWeight, c, counts)
+		}
+	}
+}
+
+// Collect implements train.Stage.
+func (s *stage) Collect(m *train.Metrics) error {
+	m.Set("loss", s.loss)
+	if s.first {
+		s.bookRollout(m)
+	}
+	s.seen.finish(&s.metrics)
+	for name, value := range s.metrics.All() {
+		m.Set(name, value)
+	}
+	return nil
+}

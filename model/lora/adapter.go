@@ -24,12 +24,14 @@ type Adapter struct {
 	config  Config
 	model   model.Model
 	modules []*module
+	owner   bool // it took a part of the base weights away, see Init
 }
 
-// Attach adds a fresh adapter to m under a name that is not in use. A is drawn
-// from U(−1/√in, 1/√in) and B is zero, and modules to save and biases are copies
-// of the model's, so that the model computes what it did before. Values depend on
-// the seed and the layer's path only. All parameters of the adapter are trainable.
+// Attach adds a fresh adapter to m under a name that is not in use. Its first values
+// are such that the model computes what it did before: in LoRA A is drawn from
+// U(−1/√in, 1/√in) and B is zero, and modules to save, biases and rows of tokens are
+// copies of the model's. Values depend on the seed and the layer's path only. All
+// parameters of the adapter are trainable.
 // A target or module to save that names no layer is an error.
 //
 // Attaching and removing change the model's layers: no graph may be built from
@@ -38,7 +40,7 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.withDefaults()
+	c = c.forHead(m).withDefaults()
 	modules, err := choose(m, name, c)
 	if err != nil {
 		return nil, err
@@ -48,12 +50,12 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 	}
 	a := &Adapter{name: name, config: c, model: m, modules: modules}
 	for _, mod := range modules {
-		if err := mod.allocate(name, c.Dropout); err != nil {
+		if err := mod.allocate(name); err != nil {
 			return nil, err
 		}
-		if err := mod.initialise(c); err != nil {
-			return nil, err
-		}
+	}
+	if err := a.initialise(); err != nil {
+		return nil, err
 	}
 	if err := a.SetTrainable(true); err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func Attach(m model.Model, name string, c Config) (*Adapter, error) {
 func (c Config) checkNames(list []layer) error {
 	var errs []error
 	for _, t := range c.Targets {
-		if t != AllLinear && !slices.ContainsFunc(list, func(l layer) bool { return l.kind != norm && named([]string{t}, l.path) }) {
+		if t != AllLinear && !slices.ContainsFunc(list, func(l layer) bool { return l.kind != norm && l.kind != scorer && named([]string{t}, l.path) }) {
 			errs = append(errs, fmt.Errorf("%w: %q", ErrNoTarget, t))
 		}
 	}
@@ -90,7 +92,7 @@ func (a *Adapter) Clone(name string) (*Adapter, error) {
 	c := &Adapter{name: name, config: a.config, model: a.model}
 	for _, from := range a.modules {
 		mod := *from
-		if err := mod.allocate(name, a.config.Dropout); err != nil {
+		if err := mod.allocate(name); err != nil {
 			return nil, err
 		}
 		source := from.parts()
@@ -98,6 +100,9 @@ func (a *Adapter) Clone(name string) (*Adapter, error) {
 			copyValues(*p.param, *source[i].param)
 		}
 		c.modules = append(c.modules, &mod)
+	}
+	if err := prepareRows(c.modules); err != nil {
+		return nil, err
 	}
 	c.attach()
 	return c, nil
@@ -121,7 +126,8 @@ func (a *Adapter) attached() error {
 }
 
 // Remove detaches the adapter from its model, which then computes what it did
-// before the adapter came. The adapter's values stay as they are.
+// before the adapter came. The adapter's values stay as they are. Clones of an adapter
+// that took a part of the base away (Config.Init) must be removed first.
 func (a *Adapter) Remove() {
 	if a.attached() != nil {
 		return
@@ -129,6 +135,7 @@ func (a *Adapter) Remove() {
 	for _, m := range a.modules {
 		m.remove(a.name)
 	}
+	a.giveBack()
 }
 
 // Name is what graphs call the adapter.
@@ -137,14 +144,15 @@ func (a *Adapter) Name() string { return a.name }
 // Config is the adapter's configuration with its defaults filled in.
 func (a *Adapter) Config() Config { return a.config }
 
-// Params lists the adapter's parameters layer by layer, in a stable order: A, B
-// and B's bias of an update, then a weight and a bias that replace the layer's. A
-// of an embedding is (vocabulary, r), the transpose of what a file has.
+// Params lists the parameters that training changes layer by layer, in a stable
+// order: those of an update, as A, B and B's bias, then a weight and a bias that
+// replace the layer's. A of an embedding is (vocabulary, r), the transpose of what a
+// file has; vectors of IA³ and AdaLoRA have one dimension.
 func (a *Adapter) Params() iter.Seq2[string, *tensor.Param] {
 	return func(yield func(string, *tensor.Param) bool) {
 		for _, m := range a.modules {
 			for _, p := range m.parts() {
-				if !yield((*p.param).Name(), *p.param) {
+				if !p.frozen && !yield((*p.param).Name(), *p.param) {
 					return
 				}
 			}
@@ -162,9 +170,10 @@ func (a *Adapter) SetTrainable(on bool) error {
 	return errors.Join(errs...)
 }
 
-// Zero says whether the adapter changes nothing, as it is when freshly attached:
-// in every layer A or B is zero and B's bias is, and what replaces parameters is
-// equal to them.
+// Zero says whether the model computes with the adapter what it does without it, as
+// when freshly attached: in every layer A or B is zero and B's bias is, a magnitude is
+// the length of the rows, factors are 1, and what replaces parameters is equal to
+// them. It is false for an adapter that took a part of the base away (Config.Init).
 func (a *Adapter) Zero() bool {
 	for _, m := range a.modules {
 		if !m.zero() {

@@ -13,18 +13,47 @@ var ErrConfig = errors.New("lora: configuration is wrong")
 // AllLinear is the target that stands for every linear layer but the head.
 const AllLinear = "all-linear"
 
+// causalLM is PEFT's name of what a language model does.
+const causalLM = "CAUSAL_LM"
+
 // maxRank bounds ranks; useful ones are below a thousand.
 const maxRank = 1 << 16
 
-// Config says where an adapter sits and how it is scaled. The zero value is
-// rank 16 with α = 32 on all linear layers.
+// Config says what an adapter is, where it sits and how it is scaled. The zero value
+// is LoRA of rank 16 with α = 32 on all linear layers.
 type Config struct {
-	Rank  int     // r; 0 means 16
-	Alpha float64 // α; 0 means 2r
+	Method Method
+	// Rank is r; 0 means 16, or 12 for AdaLoRA, whose rank falls. CURLoRA takes less
+	// where a layer is smaller. Alpha is α; 0 means 2r. IA3 and TrainableTokens have
+	// neither, CURLoRA no α.
+	Rank  int
+	Alpha float64
+	// DoRA gives the rows of each adapted weight a trained length of their own, for
+	// inner linear layers. It is not for adapters with BiasOnB.
+	DoRA bool
+	// Init says how the values of a fresh update are found, and PowerIterations, if
+	// not 0, makes PiSSA's decomposition a fast one by so many iterations on a random
+	// sketch. While an adapter with such an Init is attached the base is a residual:
+	// no other adapter may be there before, and the model without the adapter is not
+	// the one that was opened. Save writes a plain adapter of rank 2r for the model that
+	// was opened, as PEFT's conversion does, so that the residual is never needed.
+	Init            Init
+	PowerIterations int
+	// Feedforward names the targets of IA3 whose inputs are multiplied, by the rules
+	// of Targets; nil means down_proj where Targets is nil too, else none.
+	// FeedforwardPattern is a pattern instead.
+	Feedforward        []string
+	FeedforwardPattern string
+	// Tokens are rows of the embedding, or of a head, that are trained as a whole. A
+	// key is the end of a path; "" stands for the embedding. A tied head shares the
+	// rows of the embedding.
+	Tokens Patterns[[]int]
+	// Budget says how AdaLoRA spreads the rank.
+	Budget Budget
 	// Targets are module names: a layer is adapted when its path equals one of
 	// them or ends in a dot and one of them. The embedding (embed_tokens) and the
 	// output head (lm_head) are adapted only when they are named so. Nil means
-	// AllLinear.
+	// AllLinear, and k_proj, v_proj and down_proj for IA3.
 	Targets []string
 	// TargetPattern, if set, is a regular expression that must match the whole
 	// path, and replaces Targets. The syntax is that of package regexp, which
@@ -72,15 +101,23 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Rank == 0 {
 		c.Rank = 16
+		if c.Method == AdaLoRA {
+			c.Rank = 12
+		}
 	}
 	if c.Alpha == 0 {
 		c.Alpha = 2 * float64(c.Rank)
 	}
 	if c.Targets == nil && c.TargetPattern == "" {
-		c.Targets = []string{AllLinear}
+		if c.Targets = c.kind().targets; c.Method == IA3 && c.FeedforwardPattern == "" && c.Feedforward == nil {
+			c.Feedforward = []string{"down_proj"}
+		}
 	}
 	if c.TaskType == "" {
-		c.TaskType = "CAUSAL_LM"
+		c.TaskType = causalLM
+	}
+	if c.Method == AdaLoRA {
+		c.Budget = c.Budget.withDefaults()
 	}
 	return c
 }
@@ -91,6 +128,10 @@ func (c Config) Validate() error {
 	bad := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...))
 	}
+	if err := c.Method.check(); err != nil {
+		return err
+	}
+	errs = append(errs, c.checkMethod()...)
 	if c.Rank < 0 || c.Rank > maxRank {
 		bad("rank is %d, want 1 to %d (0 for 16)", c.Rank, maxRank)
 	}

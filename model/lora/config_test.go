@@ -99,21 +99,25 @@ func TestValidateReportsAllFaults(t *testing.T) {
 
 func TestParsePEFTRefusesByName(t *testing.T) {
 	for field, want := range map[string]string{
-		`"peft_type":"IA3"`:            `peft_type: got "IA3", which is not supported, want "LORA"`,
-		`"bias":"some"`:                `bias: got "some": want "lora_only", "all" or none`,
-		`"bias":7`:                     "bias: got 7",
-		`"use_dora":true`:              `use_dora: got true, which is not supported, want null or false`,
-		`"lora_bias":"x"`:              `lora_bias: got "x"`,
-		`"fan_in_fan_out":1`:           "fan_in_fan_out",
-		`"modules_to_save":[""]`:       "a module to save has no name",
-		`"modules_to_save":{}`:         "modules_to_save: got {}: want one of type string or a list",
-		`"layers_to_transform":[1,-2]`: "a layer is -2, want 0 or more",
-		`"layers_to_transform":"1"`:    `layers_to_transform: got "1": want one of type int or a list`,
-		`"layers_pattern":"h"`:         "a layers pattern is given without layers",
+		`"peft_type":"LOHA"`:               `peft_type: got "LOHA", which is not supported, want one of LORA, ADALORA, CURLORA, IA3, TRAINABLE_TOKENS`,
+		`"bias":"some"`:                    `bias: got "some": want "lora_only", "all" or none`,
+		`"bias":7`:                         "bias: got 7",
+		`"use_dora":true,"lora_bias":true`: "both a magnitude (use_dora) and a bias on B (lora_bias) are given",
+		`"use_dora":"x"`:                   `use_dora: got "x"`,
+		`"use_qalora":true`:                `use_qalora: got true, which is not supported, want null or false`,
+		`"lora_bias":"x"`:                  `lora_bias: got "x"`,
+		`"fan_in_fan_out":1`:               "fan_in_fan_out",
+		`"modules_to_save":[""]`:           "a module to save has no name",
+		`"modules_to_save":{}`:             "modules_to_save: got {}: want one of type string or a list",
+		`"layers_to_transform":[1,-2]`:     "a layer is -2, want 0 or more",
+		`"layers_to_transform":"1"`:        `layers_to_transform: got "1": want one of type int or a list`,
+		`"layers_pattern":"h"`:             "a layers pattern is given without layers",
 		`"layers_to_transform":1,"layers_pattern":["h","("]`: `layers pattern "(": error parsing regexp`,
 		`"layers_to_transform":0,"target_modules":"a"`:       "both layers and a target pattern are given",
 		`"layer_replication":[[0,2]]`:                        "layer_replication",
-		`"trainable_token_indices":[ 1 ]`:                    "trainable_token_indices: got [1]",
+		`"trainable_token_indices":[1,2,1]`:                  "token 1 comes twice",
+		`"trainable_token_indices":{"embed_tokens":[]}`:      `no tokens are given for "embed_tokens"`,
+		`"trainable_token_indices":"x"`:                      `trainable_token_indices: got "x"`,
 		`"target_parameters":["w"]`:                          "target_parameters",
 		`"init_lora_weights":"pissa_niter_4"`:                "init_lora_weights",
 		`"alora_invocation_tokens":[4]`:                      "alora_invocation_tokens",
@@ -137,14 +141,14 @@ func TestParsePEFTRefusesByName(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "dir/adapter_config.json")
 	}
-	for text, want := range map[string]string{"": "unexpected end", "[]": "cannot unmarshal array", "{}": "peft_type is missing", "null": "peft_type is missing"} {
+	for text, want := range map[string]string{"": "unexpected end", "[]": "cannot unmarshal array", "{}": "peft_type: got nothing, want one of LORA", "null": "peft_type: got nothing"} {
 		_, err := parsePEFT("f", []byte(text))
 		require.ErrorContains(t, err, want)
 	}
 	_, err := parsePEFT("f", make([]byte, maxConfigBytes+1))
 	require.ErrorContains(t, err, "want at most 4194304")
-	_, err = parsePEFT("f", []byte(`{"peft_type":"X","use_dora":true,"bias":"x"}`))
-	for _, field := range []string{"peft_type", "use_dora", "bias"} {
+	_, err = parsePEFT("f", []byte(`{"peft_type":"X","use_qalora":true,"bias":"x"}`))
+	for _, field := range []string{"peft_type", "use_qalora", "bias"} {
 		require.ErrorContains(t, err, field, "all faults are reported")
 	}
 }
@@ -162,13 +166,23 @@ func TestConfigSurvivesAFile(t *testing.T) {
 			RankPattern: Patterns[int]{{"z", 4}, {"a", 2}}, AlphaPattern: Patterns[float64]{{"b", 0.1}}},
 		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Exclude: []string{"y"}, Biases: TargetBiases, ModulesToSave: []string{"lm_head", "norm"}},
 		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Layers: []int{3, 0}, LayersPattern: []string{"layers", "h"}, BiasOnB: true, Biases: AllBiases},
+		{Rank: 2, Alpha: 2, Targets: []string{"x"}, DoRA: true, Tokens: Patterns[[]int]{{"", []int{5, 3}}}},
+		{Rank: 2, Alpha: 2, Targets: []string{"x"}, Tokens: Patterns[[]int]{{"lm_head", []int{1}}, {"embed_tokens", []int{2, 1}}}},
+		{Method: IA3, Targets: []string{"k_proj", "down_proj"}, Feedforward: []string{"down_proj"}},
+		{Method: IA3, TargetPattern: ".*proj", FeedforwardPattern: ".*down.*", Exclude: []string{"q_proj"}},
+		{Method: IA3, Targets: []string{"k_proj"}, Feedforward: []string{}},
+		{Method: AdaLoRA, Rank: 9, Alpha: 3, Dropout: 0.1, Targets: []string{"x"}, Budget: Budget{TargetRank: 2, TotalSteps: 90, Warmup: 5, Final: 7, Interval: 3, Beta1: 0.5, Beta2: 0.6,
+			Orthogonality: 0.2, Kept: Patterns[[]bool]{{"model.x", []bool{true, false}}}}},
+		{Method: CURLoRA, Rank: 5, Dropout: 0.1, Targets: []string{"x"}, RankPattern: Patterns[int]{{"y", 1}}, Layers: []int{1}},
+		{Method: TrainableTokens, Tokens: Patterns[[]int]{{"", []int{4}}}},
+		{Method: TrainableTokens, Tokens: Patterns[[]int]{{"embed_tokens", []int{4, 1}}}},
 	} {
 		c = c.withDefaults()
 		raw, err := c.writePEFT(false)
 		require.NoError(t, err)
 		back, err := parsePEFT("f", raw)
 		require.NoError(t, err)
-		require.Equal(t, c, back)
+		require.Equal(t, c, back.withDefaults(), string(raw))
 	}
 }
 

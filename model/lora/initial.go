@@ -1,20 +1,18 @@
 package lora
 
 import (
-	"math"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/posttrain/posttrain/tensor"
 )
 
-// initialise gives a fresh adapter its values. A low-rank update is drawn as PEFT
-// does: A from U(−1/√in, 1/√in), which is Kaiming's uniform law with a = √5, or
-// from N(0, 1/r²), and B = 0; of an embedding A = 0 and B from N(0, 1). What
-// replaces parameters of the model is a copy of them.
+// initialise gives a fresh adapter its values. What replaces parameters of the
+// model is a copy of them.
 func (m *module) initialise(c Config) error {
-	if m.rank > 0 {
-		m.draw(c)
+	if m.update != nil {
+		if err := m.update.draw(m, c); err != nil {
+			return err
+		}
 	}
 	for _, p := range m.parts() {
 		if p.base == nil {
@@ -27,19 +25,6 @@ func (m *module) initialise(c Config) error {
 		copyValues(*p.param, same)
 	}
 	return nil
-}
-
-func (m *module) draw(c Config) {
-	r := rand.New(rand.NewPCG(c.Seed, salt(m.path)))
-	switch {
-	case m.kind == embedding:
-		fill(m.low.B, r.NormFloat64)
-	case c.Gaussian:
-		fill(m.low.A, func() float64 { return r.NormFloat64() / float64(m.rank) })
-	default:
-		bound := 1 / math.Sqrt(float64(m.in()))
-		fill(m.low.A, func() float64 { return bound * (2*r.Float64() - 1) })
-	}
 }
 
 // fill sets every element of p.

@@ -14,6 +14,7 @@ const (
 	embedding             // the lookup of token ids
 	head                  // the output head
 	norm                  // a norm, which can only be replaced
+	scorer                // the head of a model.Headed
 )
 
 // layer is a layer of a model, with the places that an adapter can change. They
@@ -21,24 +22,26 @@ const (
 type layer struct {
 	path     string
 	kind     kind
-	turned   bool                    // the weight is (in, out)
-	weight   **tensor.Param          // (out, in), (in, out) of an embedding or where turned, (in) of a norm
-	bias     **tensor.Param          // (out); nil, or points to nil, for none
-	adapters *map[string]*nn.LowRank // nil of a norm
+	turned   bool                         // the weight is (in, out)
+	weight   **tensor.Param               // (out, in), (in, out) of an embedding or where turned, (in) of a norm
+	bias     **tensor.Param               // (out); nil, or points to nil, for none
+	adapters *map[string]nn.Adapter       // of a linear layer; else nil
+	lookups  *map[string]nn.LookupAdapter // of the embedding; else nil
 	replaced *nn.Replacements
 }
 
 // layers lists every layer of m that can be changed.
 func layers(m model.Model) []layer {
 	e, o := m.Embedding(), m.Output()
-	list := []layer{{path: e.Path, kind: embedding, weight: &e.Weight, adapters: &e.Adapters, replaced: &e.Replaced}}
+	list := []layer{{path: e.Path, kind: embedding, weight: &e.Weight, lookups: &e.Adapters, replaced: &e.Replaced}}
 	for path, l := range m.Linears() {
-		list = append(list, layer{path, inner, l.Transposed, &l.Weight, &l.Bias, &l.Adapters, &l.Replaced})
+		list = append(list, layer{path: path, kind: inner, turned: l.Transposed, weight: &l.Weight, bias: &l.Bias, adapters: &l.Adapters, replaced: &l.Replaced})
 	}
 	for path, n := range m.Norms() {
 		list = append(list, layer{path: path, kind: norm, weight: &n.Weight, bias: &n.Bias, replaced: &n.Replaced})
 	}
-	return append(list, layer{o.Path, head, o.Transposed, &o.Weight, &o.Bias, &o.Adapters, &o.Replaced})
+	list = append(list, layer{path: o.Path, kind: head, turned: o.Transposed, weight: &o.Weight, bias: &o.Bias, adapters: &o.Adapters, replaced: &o.Replaced})
+	return append(list, scoring(m)...)
 }
 
 // hasBias says whether the layer itself has a bias.
@@ -46,7 +49,7 @@ func (l *layer) hasBias() bool { return l.bias != nil && *l.bias != nil }
 
 // knows says whether the layer has something of an adapter of that name.
 func (l *layer) knows(name string) bool {
-	return l.adapters != nil && (*l.adapters)[name] != nil || (*l.replaced)[name] != nil
+	return l.adapters != nil && (*l.adapters)[name] != nil || l.lookups != nil && (*l.lookups)[name] != nil || (*l.replaced)[name] != nil
 }
 
 // in and out are the numbers of features; an embedding's input features are the

@@ -13,6 +13,7 @@ import (
 type matcher struct {
 	Config
 	target, exclude *regexp.Regexp // nil where names count
+	feedforward     *regexp.Regexp // likewise
 	numbers         numbers
 	ranks           compiled[int]
 	alphas          compiled[float64]
@@ -20,13 +21,14 @@ type matcher struct {
 
 func newMatcher(c Config) (*matcher, error) {
 	m := &matcher{Config: c}
-	var err1, err2, err3, err4, err5 error
+	var err1, err2, err3, err4, err5, err6 error
 	m.target, err1 = whole("target pattern", c.TargetPattern)
 	m.exclude, err2 = whole("exclude pattern", c.ExcludePattern)
 	m.ranks, err3 = compile("rank pattern", c.RankPattern)
 	m.alphas, err4 = compile("alpha pattern", c.AlphaPattern)
 	m.numbers, err5 = newNumbers(c.Layers, c.LayersPattern)
-	return m, errors.Join(err1, err2, err3, err4, err5)
+	m.feedforward, err6 = whole("feedforward pattern", c.FeedforwardPattern)
+	return m, errors.Join(err1, err2, err3, err4, err5, err6)
 }
 
 // whole compiles a pattern that must match a whole path; nil for none.
@@ -43,7 +45,7 @@ func whole(field, pattern string) (*regexp.Regexp, error) {
 
 // adapts says whether a layer gets a low-rank update.
 func (m *matcher) adapts(path string, k kind) bool {
-	if k == norm || m.saves(path) {
+	if k == norm || k == scorer || m.saves(path) || m.Method == TrainableTokens {
 		return false
 	}
 	if m.exclude != nil && m.exclude.MatchString(path) || named(m.Exclude, path) {
@@ -57,6 +59,27 @@ func (m *matcher) adapts(path string, k kind) bool {
 	}
 	target := k == inner && slices.Contains(m.Targets, AllLinear) || named(m.Targets, path)
 	return target && m.numbers.allow(path)
+}
+
+// fits is nil if the method can change a layer.
+func (m *matcher) fits(l *layer) error {
+	bad := func(what, want string) error {
+		return fmt.Errorf("%w: %s of %s, want one of %s only", ErrConfig, what, l.path, want)
+	}
+	inwards := func() bool { return newScaling(m, l).(*scaling).inward }
+	switch {
+	case m.BiasOnB && l.kind != inner:
+		return bad("a bias on B (lora_bias)", "inner linear layers")
+	case m.DoRA && l.kind != inner:
+		return bad("a magnitude (use_dora)", "inner linear layers")
+	case m.Init.decomposes() && l.kind != inner:
+		return bad("an update taken out of the weight (init "+string(m.Init)+")", "inner linear layers")
+	case m.Method != LoRA && l.kind == embedding:
+		return bad("an update of method "+m.Method.peft(), "linear layers")
+	case m.Method == IA3 && l.kind == head && !inwards():
+		return bad("a scaling of logits (IA3)", "inner linear layers, or of feed-forward modules")
+	}
+	return nil
 }
 
 // saves says whether the adapter has a whole copy of the layer at path. As in

@@ -33,8 +33,8 @@ type Merged struct {
 	Untied bool
 }
 
-// Merge adds the adapter to the base weights, W + scale·B·A, puts its own copies
-// of parameters in their places, and removes it. The sum is made in float64 and
+// Merge makes the base weights what the adapter computes, W + scale·B·A for LoRA, puts
+// its own copies of parameters in their places, and removes it. The sum is made in float64 and
 // rounded to the storage type of W, by way of float32 for the types of 16 bits. A
 // copy of the embedding or the head unties them, see Merged.Untied. It fails, and
 // changes nothing, when a sum is beyond the range of the storage type, or the
@@ -64,6 +64,7 @@ func (a *Adapter) Merge() (Merged, error) {
 	if r.Untied = untied != nil; r.Untied && !slices.Contains(r.Changed, untied.Name()) {
 		r.Changed = append(r.Changed, untied.Name())
 	}
+	a.owner = false // what it took out of the base went back by merging
 	a.Remove()
 	return r, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/nn"
@@ -14,11 +13,8 @@ import (
 // module is one layer and what an adapter does to it.
 type module struct {
 	layer
-	rank                   int // of the low-rank update; 0 for none
-	scale                  float64
-	biasOnB                bool
-	wholeWeight, wholeBias bool // the adapter has its own
-	low                    *nn.LowRank
+	update                 update // nil for none
+	wholeWeight, wholeBias bool   // the adapter has its own
 	own                    *nn.Replacement
 }
 
@@ -35,34 +31,48 @@ func choose(m model.Model, name string, c Config) ([]*module, error) {
 	var errs []error
 	adapted := false
 	for _, l := range layers(m) {
-		mod := match.module(l)
-		adapted = adapted || mod.rank > 0
-		if mod.biasOnB && l.kind != inner {
-			errs = append(errs, fmt.Errorf("%w: a bias on B (lora_bias) of %s, want one of inner linear layers only", ErrConfig, l.path))
+		mod, err := match.module(l)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		if mod.rank > 0 || mod.wholeWeight || mod.wholeBias {
+		adapted = adapted || mod.update != nil
+		if mod.update != nil || mod.wholeWeight || mod.wholeBias {
 			chosen = append(chosen, mod)
 		}
 	}
 	if !adapted {
 		errs = append(errs, fmt.Errorf("%w: %q%s", ErrNoTarget, c.Targets, c.TargetPattern))
 	}
-	return chosen, errors.Join(errs...)
+	return tie(m, chosen), errors.Join(errs...)
 }
 
 // module is what the configuration wants of a layer.
-func (m *matcher) module(l layer) *module {
+func (m *matcher) module(l layer) (*module, error) {
 	mod := &module{layer: l}
-	if m.saves(l.path) {
+	tokens, err := m.tokens(&l)
+	if err != nil {
+		return nil, err
+	}
+	if tokens != nil {
+		mod.update = tokens
+	}
+	whole, adapted := m.saves(l.path), m.adapts(l.path, l.kind)
+	if tokens != nil && (whole || adapted) {
+		return nil, fmt.Errorf("%w: %s has trained tokens and is a target or module to save too, want one", ErrConfig, l.path)
+	}
+	if whole {
 		mod.wholeWeight, mod.wholeBias = true, l.hasBias()
-		return mod
+		return mod, nil
 	}
-	if m.adapts(l.path, l.kind) {
-		mod.rank, mod.scale = m.size(l.path)
-		mod.biasOnB = m.BiasOnB
+	if adapted {
+		if err := m.fits(&l); err != nil {
+			return nil, err
+		}
+		mod.update = m.kind().update(m, &l)
 	}
-	mod.wholeBias = m.Biases.bears(&l, mod.rank > 0)
-	return mod
+	mod.wholeBias = m.Biases.bears(&l, mod.update != nil)
+	return mod, nil
 }
 
 // free is nil if a new adapter of m can have that name.
@@ -80,21 +90,18 @@ func free(m model.Model, name string) error {
 
 // allocate creates the parameters with zero values, in float64 beside such
 // weights and else in float32.
-func (m *module) allocate(name string, dropout float64) error {
-	m.low, m.own = nil, nil
-	if m.rank > 0 {
-		m.low = &nn.LowRank{Scale: m.scale, Dropout: dropout, Salt: salt(m.path)}
+func (m *module) allocate(name string) error {
+	m.own = nil
+	if m.update != nil {
+		m.update = m.update.clone()
 	}
 	if m.wholeWeight || m.wholeBias {
 		m.own = &nn.Replacement{}
 	}
 	for _, p := range m.parts() {
-		shape, n := slices.Clone(p.shape), 1
+		shape, n := p.inMemory(), 1
 		for _, d := range shape {
 			n *= d
-		}
-		if p.transposed {
-			slices.Reverse(shape)
 		}
 		full := m.path + "." + p.key + "." + name
 		var err error
@@ -112,11 +119,18 @@ func (m *module) allocate(name string, dropout float64) error {
 
 // attach makes the layer know the adapter.
 func (m *module) attach(name string) {
-	if m.low != nil {
-		if *m.adapters == nil {
-			*m.adapters = map[string]*nn.LowRank{}
+	switch {
+	case m.update == nil:
+	case m.lookups != nil:
+		if *m.lookups == nil {
+			*m.lookups = map[string]nn.LookupAdapter{}
 		}
-		(*m.adapters)[name] = m.low
+		(*m.lookups)[name] = m.update.adapter().(nn.LookupAdapter)
+	default:
+		if *m.adapters == nil {
+			*m.adapters = map[string]nn.Adapter{}
+		}
+		(*m.adapters)[name] = m.update.adapter().(nn.Adapter)
 	}
 	if m.own != nil {
 		if *m.replaced == nil {
@@ -128,18 +142,33 @@ func (m *module) attach(name string) {
 
 // attached says whether the layer knows the adapter.
 func (m *module) attached(name string) bool {
-	return (m.low == nil || (*m.adapters)[name] == m.low) && (m.own == nil || (*m.replaced)[name] == m.own)
+	return (m.update == nil || m.known(name) == m.update.adapter()) && (m.own == nil || (*m.replaced)[name] == m.own)
+}
+
+// known is what the layer has under a name.
+func (m *module) known(name string) any {
+	if m.lookups != nil {
+		return (*m.lookups)[name]
+	}
+	return (*m.adapters)[name]
 }
 
 // remove makes the layer forget the adapter.
 func (m *module) remove(name string) {
-	if m.low != nil {
+	switch {
+	case m.update == nil:
+	case m.lookups != nil:
+		delete(*m.lookups, name)
+	default:
 		delete(*m.adapters, name)
 	}
 	if m.own != nil {
 		delete(*m.replaced, name)
 	}
 }
+
+// file is what the names of the module's tensors in a file begin with.
+func (m *module) file() string { return filePrefix + m.path + "." }
 
 // salt is a number that is the module's own.
 func salt(path string) uint64 {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/posttrain/posttrain/internal/kernel"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -22,20 +21,21 @@ func (a *Adapter) outcomes(untied *tensor.Param) ([]outcome, error) {
 	var list []outcome
 	var errs []error
 	for _, m := range a.modules {
-		if m.rank > 0 || m.wholeWeight {
+		rows, _ := m.update.(*tokenRows)
+		if m.update != nil && (rows == nil || !rows.tied) || m.wholeWeight {
 			o := outcome{into: *m.weight}
 			switch {
 			case m.kind == head && untied != nil:
 				o.into = untied
 			case m.kind == head || m.kind == embedding:
-				o.shared = untied == nil && model.Tied(a.model)
+				o.shared = untied == nil && model.Tied(a.model) && rows == nil
 			}
 			o.sum = func() ([]float64, error) { return m.weightSum(o.into) }
 			list = append(list, o)
 		}
 		switch {
-		case !m.biasOnB && !m.wholeBias:
-		case !m.hasBias():
+		case !m.changesBias():
+		case !m.hasBias() && m.update != nil && m.update.changesBias():
 			errs = append(errs, fmt.Errorf("%w: %q has a bias on B (lora_bias) at %s, which has no bias", ErrMerge, a.name, m.path))
 		default:
 			list = append(list, outcome{into: *m.bias, sum: m.biasSum})
@@ -44,48 +44,40 @@ func (a *Adapter) outcomes(untied *tensor.Param) ([]outcome, error) {
 	return list, errors.Join(errs...)
 }
 
-// weightSum is W + scale·B·A, or the adapter's own weight, in float64 and in the
-// layout of W. W is given because the head of a model that is being untied has its
-// matrix elsewhere than in the layer.
+// changesBias says whether merging has to do with a bias. IA³'s factors do only
+// where there is one.
+func (m *module) changesBias() bool {
+	if _, ok := m.update.(*scaling); ok && !m.hasBias() {
+		return false
+	}
+	return m.wholeBias || m.update != nil && m.update.changesBias()
+}
+
+// weightSum is the weight with the update, or the adapter's own weight, in float64
+// and in the layout of W. W is given because the head of a model that is being untied
+// has its matrix elsewhere than in the layer.
 func (m *module) weightSum(weight *tensor.Param) ([]float64, error) {
 	if m.wholeWeight {
 		return wide(m.own.Weight)
 	}
-	w, err1 := wide(weight)
-	a, err2 := wide(m.low.A)
-	b, err3 := wide(m.low.B)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	w, err := wide(weight)
+	if err != nil {
 		return nil, err
 	}
-	g := kernel.Gemm64{K: m.rank, C: w, Alpha: m.scale, Accumulate: true}
-	switch {
-	case m.kind == embedding: // (in, out) += (in, r)·(out, r)ᵀ
-		g.M, g.N, g.A, g.LDA, g.B, g.LDB, g.TransB = m.in(), m.out(), a, m.rank, b, m.rank, true
-	case m.turned: // (in, out) += (r, in)ᵀ·(out, r)ᵀ
-		g.M, g.N, g.A, g.LDA, g.TransA, g.B, g.LDB, g.TransB = m.in(), m.out(), a, m.in(), true, b, m.rank, true
-	default: // (out, in) += (out, r)·(r, in)
-		g.M, g.N, g.A, g.LDA, g.B, g.LDB = m.out(), m.in(), b, m.rank, a, m.in()
-	}
-	g.LDC = g.N
-	g.Run()
-	return w, nil
+	return w, m.update.merge(m, w)
 }
 
-// biasSum is the bias, or the adapter's own, and scale times the bias on B.
+// biasSum is the bias, or the adapter's own, with what the update does to it.
 func (m *module) biasSum() ([]float64, error) {
 	bias := *m.bias
 	if m.wholeBias {
 		bias = m.own.Bias
 	}
 	sum, err := wide(bias)
-	if err != nil || !m.biasOnB {
+	if err != nil || m.update == nil || !m.update.changesBias() {
 		return sum, err
 	}
-	update, err := wide(m.low.Bias)
-	for i, x := range update {
-		sum[i] += m.scale * x
-	}
-	return sum, err
+	return sum, m.update.mergeBias(sum)
 }
 
 // wide is a copy of the values of p.

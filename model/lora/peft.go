@@ -12,10 +12,11 @@ import (
 
 // Names in a PEFT folder.
 const (
-	configFile  = "adapter_config.json"
-	weightsFile = "adapter_model.safetensors"
-	filePrefix  = "base_model.model."
-	baseSuffix  = ".base_layer.weight"
+	configFile   = "adapter_config.json"
+	weightsFile  = "adapter_model.safetensors"
+	filePrefix   = "base_model.model."
+	tokenAdapter = "token_adapter."
+	baseSuffix   = "base_layer.weight"
 )
 
 // maxConfigBytes bounds adapter_config.json; published ones are a few kB.
@@ -27,14 +28,12 @@ const maxShown = 80
 // allowed are the values that fields may have which are not part of Config. A nil
 // list allows everything: those fields say where the adapter came from, or how
 // PEFT would initialise, place or train it. Of fields that are not listed only
-// values that turn something off are allowed. Initialisations that change the
-// base model (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) are not.
+// values that turn something off are allowed.
 var allowed = map[string][]string{
-	"peft_type":         {`"LORA"`},
-	"init_lora_weights": {"null", "true", "false", `"gaussian"`, `"orthogonal"`, `"eva"`},
-	"fan_in_fan_out":    {"null", "true", "false"}, // PEFT goes by the layers, and so do we
-	"auto_mapping":      nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "loftq_config": nil,
+	"fan_in_fan_out": {"null", "true", "false"}, // PEFT goes by the layers, and so do we
+	"auto_mapping":   nil, "corda_config": nil, "eva_config": nil, "inference_mode": nil, "loftq_config": nil,
 	"lora_ga_config": nil, "megatron_core": nil, "peft_version": nil, "qalora_group_size": nil, "runtime_config": nil,
+	"init_weights": nil, "init_ia3_weights": nil, "peft_type": nil,
 }
 
 // off are the values that turn an option off.
@@ -50,19 +49,17 @@ func parsePEFT(name string, raw []byte) (Config, error) {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		return Config{}, fmt.Errorf("%w: %s: %w", ErrConfig, name, err)
 	}
-	if all["peft_type"] == nil {
-		return Config{}, fmt.Errorf("%w: %s: peft_type is missing, want \"LORA\"", ErrConfig, name)
+	var c Config
+	var errs []error
+	if err := c.Method.read(all["peft_type"]); err != nil {
+		errs = append(errs, fmt.Errorf("%w: %s: peft_type: %w", ErrConfig, name, err))
 	}
-	c := Config{Rank: 8, Alpha: 8} // PEFT's defaults
 	known := map[string]any{
-		"r": &c.Rank, "lora_alpha": &c.Alpha, "lora_dropout": &c.Dropout, "use_rslora": &c.RankStabilised,
-		"rank_pattern": &c.RankPattern, "alpha_pattern": &c.AlphaPattern,
 		"target_modules": &names{&c.Targets, &c.TargetPattern}, "exclude_modules": &names{&c.Exclude, &c.ExcludePattern},
-		"layers_to_transform": &oneOrMore[int]{&c.Layers}, "layers_pattern": &oneOrMore[string]{&c.LayersPattern},
-		"modules_to_save": &oneOrMore[string]{&c.ModulesToSave}, "bias": &c.Biases, "lora_bias": &c.BiasOnB,
+		"modules_to_save":         &oneOrMore[string]{&c.ModulesToSave},
 		"base_model_name_or_path": &c.BaseModel, "revision": &c.Revision, "task_type": &c.TaskType,
 	}
-	var errs []error
+	maps.Copy(known, c.kind().fields(&c))
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		if err := readField(key, all[key], known[key]); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %s: %s: %w", ErrConfig, name, key, err))
@@ -80,13 +77,13 @@ func parsePEFT(name string, raw []byte) (Config, error) {
 // have.
 func (c Config) checkFile() error {
 	var errs []error
-	if c.Rank == 0 {
+	if c.Rank == 0 && c.Method != IA3 && c.Method != TrainableTokens {
 		errs = append(errs, fmt.Errorf("%w: r is 0, want 1 to %d", ErrConfig, maxRank))
 	}
-	if c.Alpha == 0 {
+	if c.Alpha == 0 && (c.Method == LoRA || c.Method == AdaLoRA) {
 		errs = append(errs, fmt.Errorf("%w: lora_alpha is 0, want a positive number", ErrConfig))
 	}
-	if len(c.Targets) == 0 && c.TargetPattern == "" {
+	if len(c.Targets) == 0 && c.TargetPattern == "" && c.Method != TrainableTokens {
 		errs = append(errs, fmt.Errorf("%w: target_modules is empty, want names or a pattern", ErrConfig))
 	}
 	return errors.Join(errs...)
@@ -159,49 +156,6 @@ func (o *oneOrMore[T]) UnmarshalJSON(raw []byte) error {
 		*o.list = nil
 	}
 	return nil
-}
-
-// peft is adapter_config.json as PEFT reads it.
-type peft struct {
-	PEFTType       string            `json:"peft_type"`
-	TaskType       string            `json:"task_type"`
-	BaseModel      *string           `json:"base_model_name_or_path"`
-	Revision       *string           `json:"revision"`
-	InferenceMode  bool              `json:"inference_mode"`
-	R              int               `json:"r"`
-	Alpha          float64           `json:"lora_alpha"`
-	Dropout        float64           `json:"lora_dropout"`
-	TargetModules  any               `json:"target_modules"`
-	ExcludeModules any               `json:"exclude_modules"`
-	RankPattern    Patterns[int]     `json:"rank_pattern"`
-	AlphaPattern   Patterns[float64] `json:"alpha_pattern"`
-	UseRSLoRA      bool              `json:"use_rslora"`
-	UseDoRA        bool              `json:"use_dora"`
-	Bias           Biases            `json:"bias"`
-	LoRABias       bool              `json:"lora_bias"`
-	FanInFanOut    bool              `json:"fan_in_fan_out"`
-	InitWeights    bool              `json:"init_lora_weights"`
-	ModulesToSave  []string          `json:"modules_to_save"`
-	Layers         []int             `json:"layers_to_transform"`
-	LayersPattern  []string          `json:"layers_pattern"`
-}
-
-// writePEFT is the configuration as PEFT writes it. Turned says that the adapted
-// weights are stored (in, out).
-func (c Config) writePEFT(turned bool) ([]byte, error) {
-	f := peft{
-		PEFTType: "LORA", TaskType: c.TaskType, BaseModel: orNull(c.BaseModel), Revision: orNull(c.Revision), InferenceMode: true,
-		R: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout, TargetModules: listOrPattern(c.Targets, c.TargetPattern),
-		ExcludeModules: listOrPattern(c.Exclude, c.ExcludePattern), RankPattern: c.RankPattern, AlphaPattern: c.AlphaPattern,
-		UseRSLoRA: c.RankStabilised, Bias: c.Biases, LoRABias: c.BiasOnB, FanInFanOut: turned, InitWeights: true,
-		ModulesToSave: c.ModulesToSave, Layers: c.Layers, LayersPattern: c.LayersPattern,
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(f)
-	return b.Bytes(), err
 }
 
 func orNull(s string) *string {

@@ -34,7 +34,10 @@ func Load(m model.Model, name, dir string) (*Adapter, error) {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, configFile), err)
 	}
 	a := &Adapter{name: name, config: c, model: m, modules: modules}
-	if err := a.read(dir, func(mod *module) error { return mod.allocate(name, c.Dropout) }); err != nil {
+	if err := a.read(dir, func(mod *module) error { return mod.allocate(name) }); err != nil {
+		return nil, err
+	}
+	if err := a.settle(); err != nil {
 		return nil, err
 	}
 	a.attach()
@@ -110,17 +113,17 @@ func (a *Adapter) check(f *safetensors.File) error {
 	var faults []error
 	known := map[string]bool{}
 	for _, m := range a.modules {
-		if m.rank > 0 {
-			known[filePrefix+m.path+baseSuffix] = true
+		if m.update != nil {
+			known[m.file()+baseSuffix], known[m.file()+tokenAdapter+baseSuffix] = true, true
 		}
 		for _, p := range m.parts() {
 			known[p.file] = true
 			t, err := f.Tensor(p.file)
 			switch {
 			case err != nil:
-				faults = append(faults, fmt.Errorf("%w: %s: tensor %s is missing, want shape %v", ErrWeights, f.Name(), p.file, p.shape))
-			case !slices.Equal(t.Shape(), p.shape):
-				faults = append(faults, fmt.Errorf("%w: %s: tensor %s has shape %v, want %v", ErrWeights, f.Name(), p.file, t.Shape(), p.shape))
+				faults = append(faults, fmt.Errorf("%w: %s: tensor %s is missing, want shape %v", ErrWeights, f.Name(), p.file, p.inFile()))
+			case !slices.Equal(t.Shape(), p.inFile()):
+				faults = append(faults, fmt.Errorf("%w: %s: tensor %s has shape %v, want %v", ErrWeights, f.Name(), p.file, t.Shape(), p.inFile()))
 			case !t.Dtype().Widens():
 				faults = append(faults, fmt.Errorf("%w: %s: tensor %s has type %v, want one of floating-point numbers", ErrWeights, f.Name(), p.file, t.Dtype()))
 			}
@@ -148,11 +151,11 @@ func readValues(file string, t safetensors.Tensor, p part) error {
 			return fmt.Errorf("%w: %s: tensor %s: element %d is %g, want a finite number", ErrWeights, file, t.Name(), i, x)
 		}
 	}
-	if p.transposed {
-		values = transpose(values, p.shape[0], p.shape[1])
+	if !p.joins(values) {
+		return fmt.Errorf("%w: %s: tensor %s has other initial values, want those of the adapter's own base", ErrWeights, file, t.Name())
 	}
-	i := 0
-	fill(*p.param, func() float64 { i++; return values[i-1] })
+	values = p.fromFile(values)
+	set(*p.param, func(i int) float64 { return values[i] })
 	return nil
 }
 

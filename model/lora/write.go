@@ -44,13 +44,13 @@ func (a *Adapter) Save(dir, base string) error {
 // fileConfig names the layers that "all-linear" stands for, as PEFT does, so that
 // readers need no rule for it.
 func (a *Adapter) fileConfig() Config {
-	c := a.config
+	c := a.config.doubled()
 	if !slices.Contains(c.Targets, AllLinear) {
 		return c
 	}
 	list := slices.DeleteFunc(slices.Clone(c.Targets), func(t string) bool { return t == AllLinear })
 	for _, m := range a.modules {
-		if m.rank > 0 && m.kind == inner {
+		if m.update != nil && m.kind == inner {
 			list = append(list, m.path[strings.LastIndexByte(m.path, '.')+1:])
 		}
 	}
@@ -63,7 +63,7 @@ func (a *Adapter) writeWeights(path string) error {
 	var infos []safetensors.Info
 	for _, m := range a.modules {
 		for _, p := range m.parts() {
-			i := safetensors.Info{Name: p.file, Dtype: safetensors.F32, Shape: p.shape}
+			i := safetensors.Info{Name: p.file, Dtype: safetensors.F32, Shape: p.inFile()}
 			if (*p.param).Dtype() == tensor.Float64 {
 				i.Dtype = safetensors.F64
 			}
@@ -90,10 +90,7 @@ func writeValues(w *safetensors.Writer, p part) error {
 	if err != nil {
 		return err
 	}
-	values := wide.Data64()
-	if p.transposed {
-		values = transpose(values, p.shape[1], p.shape[0])
-	}
+	values := p.toFile(wide.Data64())
 	var b []byte
 	for _, x := range values {
 		if (*p.param).Dtype() == tensor.Float64 {

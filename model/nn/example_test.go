@@ -20,8 +20,8 @@ func ExampleLinear() {
 	layer := &nn.Linear{
 		Path:   "proj",
 		Weight: param("proj.weight", []float32{1, 0, 0, 1, 1, 1}, 3, 2),
-		Adapters: map[string]*nn.LowRank{
-			"tuned": {A: param("proj.a", []float32{1, -1}, 1, 2), B: param("proj.b", []float32{1, 2, 0}, 3, 1), Scale: 0.5},
+		Adapters: map[string]nn.Adapter{
+			"tuned": &nn.LowRank{A: param("proj.a", []float32{1, -1}, 1, 2), B: param("proj.b", []float32{1, 2, 0}, 3, 1), Scale: 0.5},
 		},
 	}
 	for _, adapter := range []string{"", "tuned"} {

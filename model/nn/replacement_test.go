@@ -27,7 +27,7 @@ func TestAdaptersOfALinearLayer(t *testing.T) {
 	low := &nn.LowRank{A: matrix(t, "a", 2, 1, 0, 0, 1), B: matrix(t, "b", 2, 1, 0, 0, 2), Bias: vector(t, "c", 10, 20), Scale: 0.5}
 	l := nn.Linear{
 		Weight:   matrix(t, "w", 2, 1, 2, 3, 4),
-		Adapters: map[string]*nn.LowRank{"low": low, "both": low},
+		Adapters: map[string]nn.Adapter{"low": low, "both": low},
 		Replaced: nn.Replacements{
 			"weight": {Weight: matrix(t, "w2", 2, 0, 1, 1, 0)},
 			"bias":   {Bias: vector(t, "d", 100, 200)},
@@ -61,7 +61,7 @@ func vectorInput(t *testing.T, g *tensor.Graph) *tensor.Node {
 
 func TestHeadsHaveNoBias(t *testing.T) {
 	l := nn.Linear{Path: "lm_head", Weight: matrix(t, "w", 2, 1, 2, 3, 4),
-		Adapters: map[string]*nn.LowRank{"low": {A: matrix(t, "a", 2, 1, 0, 0, 1), B: matrix(t, "b", 2, 1, 0, 0, 2), Bias: vector(t, "c", 1, 2), Scale: 1}},
+		Adapters: map[string]nn.Adapter{"low": &nn.LowRank{A: matrix(t, "a", 2, 1, 0, 0, 1), B: matrix(t, "b", 2, 1, 0, 0, 2), Bias: vector(t, "c", 1, 2), Scale: 1}},
 		Replaced: nn.Replacements{"bias": {Bias: vector(t, "d", 1, 2)}}}
 	for _, adapter := range []string{"low", "bias"} {
 		_, err := tensor.Build(func(g *tensor.Graph) {

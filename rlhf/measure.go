@@ -18,14 +18,13 @@ type measurement struct {
 	names   []Metric
 	extreme []float64 // of metrics that are the least or the most of a step
 	found   []bool
-	micro   []int // micro-batches in extreme
 
 	difference, worst, compared float64 // between sampler and trainer: Σ|·|, max and count
 }
 
 // reset begins a step.
 func (x *measurement) reset() {
-	x.extreme, x.found, x.micro = x.extreme[:0], x.found[:0], x.micro[:0]
+	x.extreme, x.found = x.extreme[:0], x.found[:0]
 	x.difference, x.worst, x.compared = 0, 0, 0
 }
 
@@ -39,7 +38,7 @@ func (x *measurement) read(pr *program) (err error) {
 		x.metrics = append(x.metrics, nil)
 	}
 	for len(x.extreme) < len(pr.metrics) {
-		x.extreme, x.found, x.micro = append(x.extreme, 0), append(x.found, false), append(x.micro, 0)
+		x.extreme, x.found = append(x.extreme, 0), append(x.found, false)
 	}
 	for i, m := range pr.metrics {
 		if x.metrics[i], err = policy.AppendValues(x.metrics[i][:0], pr.run, m.Value); err != nil {
@@ -56,7 +55,7 @@ func (s *stage) book(b *microBatch) {
 	for i, m := range x.names {
 		v := x.metrics[i]
 		if m.Reduce != Mean {
-			s.bookExtreme(i, m.Reduce, v)
+			s.bookExtreme(i, m, v)
 			continue
 		}
 		sum, n := 0.0, 0.0
@@ -81,33 +80,30 @@ func (s *stage) book(b *microBatch) {
 	s.compareSampler(b)
 }
 
-// bookExtreme keeps the least or the most of a number over rows: of the step, or
-// with MicroMeans the sum over micro-batches, for their mean.
-func (s *stage) bookExtreme(i int, r Reduction, v []float64) {
+// bookExtreme keeps the least or the most of a number over the rows of the step.
+func (s *stage) bookExtreme(i int, m Metric, v []float64) {
 	if len(v) == 0 {
 		return
 	}
 	x, best := &s.seen, slices.Min(v)
-	if r == Most {
+	if m.Reduce == Most {
 		best = slices.Max(v)
 	}
-	switch {
-	case s.opts.MicroMeans:
-		x.extreme[i] += best
-	case !x.found[i], r == Least && best < x.extreme[i], r == Most && best > x.extreme[i]:
-		x.extreme[i] = best
+	if s.opts.MicroMeans {
+		s.metrics.Add(m.Name, best, 1)
+		return
 	}
-	x.found[i] = true
-	x.micro[i]++
+	if !x.found[i] || m.Reduce == Least && best < x.extreme[i] || m.Reduce == Most && best > x.extreme[i] {
+		x.extreme[i], x.found[i] = best, true
+	}
 }
 
 // finish adds what is known only at the end of a step.
 func (x *measurement) finish(m *train.Metrics) {
 	for i, metric := range x.names {
-		if metric.Reduce == Mean || i >= len(x.found) || !x.found[i] {
-			continue
+		if i < len(x.found) && x.found[i] {
+			m.Set(metric.Name, x.extreme[i])
 		}
-		m.Set(metric.Name, x.extreme[i])
 	}
 	if x.compared > 0 {
 		m.Set("sampling/sampling_logp_difference/mean", x.difference/x.compared)

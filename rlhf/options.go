@@ -185,6 +185,6 @@ func (o *Options) steps() int { return o.StepsPerGeneration * o.Iterations }
 
 // needs says what has to be computed of every rollout.
 func (o *Options) needs() (old, ref bool) {
-	old = o.steps() > 1 || o.Correction.Mode != NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0
+	old = o.steps() > 1 || o.Correction.Mode != NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0 || o.Objective.OffPolicy != 0
 	return old, o.Objective.Needs().Ref || o.KLInReward.Coef != 0
 }

@@ -10,7 +10,8 @@
 // gpt2, from GGUF files llama, qwen2, qwen3, gemma3, phi3 and gpt2; ParseConfig
 // tells the family of a config.json, and New makes a model of one without a
 // checkpoint. SaveGGUF writes a file of llama.cpp from a checkpoint of architecture
-// llama, qwen2, qwen3 or gemma3.
+// llama, qwen2, qwen3 or gemma3; SaveAdapterGGUF and LoadAdapterGGUF do the same for
+// adapters.
 //
 // A folder of transformers' …ForSequenceClassification or …ForTokenClassification,
 // or of TRL's model with a value head, is opened with its Head, and Save writes one.
@@ -23,8 +24,9 @@
 // # Caveats
 //
 // Quantised tensors of GGUF files are decoded to float32, so such a model takes
-// more memory than its file. Checkpoints of bitsandbytes, GPTQ and AWQ are
-// refused. The configuration of a GGUF model is what llama.cpp's metadata tells:
+// more memory than its file; so do the NF4, FP4 and int8 weights of folders that
+// bitsandbytes saved. Checkpoints of GPTQ, AWQ and FP8 with scales are refused. The
+// configuration of a GGUF model is what llama.cpp's metadata tells:
 // fields that it does not keep have the family's defaults, and eos, end-of-turn
 // and end-of-message tokens all end a text. transformers scores a sequence at the
 // last id that differs from pad_token_id, so a text that itself ends in that id gets

@@ -54,20 +54,13 @@ func SaveGGUF(path string, c *Checkpoint, o GGUFOptions) ([]GGUFTensor, error) {
 }
 
 func saveGGUF(path string, c *Checkpoint, o GGUFOptions) (report []GGUFTensor, err error) {
-	layout := c.Family.GGUF
-	if c.Head != nil {
-		return nil, fmt.Errorf("%w: a %v head in a GGUF file, want a language model", ErrUnsupported, c.Head.Kind)
-	}
-	if err := c.checkHead(); err != nil {
+	g, err := c.ggufWriter(o)
+	if err != nil {
 		return nil, err
 	}
-	if layout == nil || !slices.Contains(writable, layout.Architecture) {
-		return nil, fmt.Errorf("%w: GGUF files of model_type %q, want one of architecture %s", ErrUnsupported, c.Family.ModelType, strings.Join(writable, ", "))
+	if g.o.Name == "" {
+		g.o.Name = strings.TrimSuffix(filepath.Base(path), ".gguf")
 	}
-	if o.Name == "" {
-		o.Name = strings.TrimSuffix(filepath.Base(path), ".gguf")
-	}
-	g := &ggufWriter{c: c, layout: layout, o: o}
 	meta, err := g.metadata()
 	if err != nil {
 		return nil, err
@@ -103,6 +96,21 @@ type ggufWriter struct {
 	c      *Checkpoint
 	layout *model.GGUF
 	o      GGUFOptions
+}
+
+// ggufWriter prepares writing, for checkpoints whose rules are known.
+func (c *Checkpoint) ggufWriter(o GGUFOptions) (*ggufWriter, error) {
+	layout := c.Family.GGUF
+	if c.Head != nil {
+		return nil, fmt.Errorf("%w: a %v head in a GGUF file, want a language model", ErrUnsupported, c.Head.Kind)
+	}
+	if err := c.checkHead(); err != nil {
+		return nil, err
+	}
+	if layout == nil || !slices.Contains(writable, layout.Architecture) {
+		return nil, fmt.Errorf("%w: GGUF files of model_type %q, want one of architecture %s", ErrUnsupported, c.Family.ModelType, strings.Join(writable, ", "))
+	}
+	return &ggufWriter{c: c, layout: layout, o: o}, nil
 }
 
 // write writes the weights.

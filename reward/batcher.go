@@ -3,7 +3,6 @@ package reward
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/posttrain/posttrain/data"
 )
@@ -65,10 +64,8 @@ func (o BatchOptions) size(g Group) int {
 type Batcher struct {
 	groups []Group
 	opts   BatchOptions
-	cursor data.Cursor
+	walk   *data.Walk
 
-	order       []int32
-	ordered     int // epoch of order, -1 = none
 	packer      data.Packer
 	lengths     []int
 	capacity    Capacity
@@ -76,7 +73,7 @@ type Batcher struct {
 }
 
 // NewBatcher returns a Batcher at the start of the first epoch. It refuses groups
-// without a prompt or without any answer, and those longer than a micro-batch.
+// without answers or with empty ones, and those longer than a micro-batch.
 func NewBatcher(groups []Group, o BatchOptions) (*Batcher, error) {
 	if err := errors.Join(o.Validate(), checkGroups(groups, o.ScoreAt)); err != nil {
 		return nil, err
@@ -97,7 +94,7 @@ func NewBatcher(groups []Group, o BatchOptions) (*Batcher, error) {
 			faults = append(faults, fmt.Errorf("reward: %v: got a group of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", g.At, n, o.TokensPerMicro))
 		}
 	}
-	return &Batcher{groups: groups, opts: o, ordered: -1, capacity: o.capacity(groups)}, errors.Join(faults...)
+	return &Batcher{groups: groups, opts: o, walk: data.NewWalk(len(groups), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential}), capacity: o.capacity(groups)}, errors.Join(faults...)
 }
 
 // Groups lists the groups; do not write.
@@ -130,7 +127,7 @@ func (o BatchOptions) capacity(groups []Group) Capacity {
 }
 
 // Cursor returns the place before the next step.
-func (b *Batcher) Cursor() data.Cursor { return b.cursor }
+func (b *Batcher) Cursor() data.Cursor { return b.walk.Cursor() }
 
 // Fingerprint identifies what the batcher yields: a cursor fits every batcher with
 // the same one.
@@ -144,71 +141,32 @@ func (b *Batcher) Fingerprint() string {
 }
 
 // Seek moves to a cursor that Cursor returned.
-func (b *Batcher) Seek(c data.Cursor) error {
-	if c.Epoch < 0 || c.Position < 0 || c.Position >= len(b.groups) || b.opts.Epochs > 0 && (c.Epoch > b.opts.Epochs || c.Epoch == b.opts.Epochs && c.Position > 0) {
-		return fmt.Errorf("reward: Seek: got %+v, want a place in %d epochs (0: any) of %d groups", c, b.opts.Epochs, len(b.groups))
-	}
-	b.cursor = c
-	return nil
-}
+func (b *Batcher) Seek(c data.Cursor) error { return b.walk.Seek(c) }
 
 // Steps returns the number of steps in the first epochs epochs, or in all there
 // are.
-func (b *Batcher) Steps(epochs int) int {
-	if b.opts.Epochs > 0 {
-		epochs = min(epochs, b.opts.Epochs)
-	}
-	steps := 0
-	for epoch := range epochs {
-		b.arrange(epoch)
-		for at := 0; at < len(b.order); steps++ {
-			at += b.span(at)
-		}
-	}
-	return steps
-}
+func (b *Batcher) Steps(epochs int) int { return b.walk.Steps(epochs, b.span) }
 
 // Next fills step with the next optimizer step; see StepSource.
 func (b *Batcher) Next(step *Step) error {
-	if b.opts.Epochs > 0 && b.cursor.Epoch >= b.opts.Epochs {
-		return io.EOF
+	rest, err := b.walk.Rest()
+	if err != nil {
+		return err
 	}
-	b.arrange(b.cursor.Epoch)
-	at := b.cursor.Position
-	n := b.span(at)
-	if b.cursor.Position += n; b.cursor.Position == len(b.groups) {
-		b.cursor = data.Cursor{Epoch: b.cursor.Epoch + 1}
-	}
-	b.fill(step, b.order[at:at+n])
-	step.Epoch = float64(b.cursor.Epoch) + float64(b.cursor.Position)/float64(len(b.groups))
+	n := b.span(rest)
+	b.fill(step, rest[:n])
+	step.Epoch = b.walk.Advance(n)
 	return nil
 }
 
-// arrange makes order that of the epoch.
-func (b *Batcher) arrange(epoch int) {
-	if b.ordered == epoch {
-		return
-	}
-	b.ordered = epoch
-	if !b.opts.Sequential {
-		b.order = data.Permutation(b.order, len(b.groups), b.opts.Seed, uint64(epoch))
-		return
-	}
-	b.order = b.order[:0]
-	for i := range b.groups {
-		b.order = append(b.order, int32(i))
-	}
-}
-
-// span returns how many groups from position at on make a step.
-func (b *Batcher) span(at int) int {
-	left := len(b.order) - at
+// span returns how many of the groups that are left in an epoch make a step.
+func (b *Batcher) span(rest []int32) int {
 	if b.opts.GroupsPerStep > 0 {
-		return min(b.opts.GroupsPerStep, left)
+		return min(b.opts.GroupsPerStep, len(rest))
 	}
 	n, tokens := 0, 0
-	for n < left {
-		length := b.groups[b.order[at+n]].Len()
+	for n < len(rest) {
+		length := b.groups[rest[n]].Len()
 		if n > 0 && tokens+length > b.opts.TokensPerStep {
 			break
 		}

@@ -178,4 +178,3 @@ func TestOraclePlackettLuce(t *testing.T) {
 		}
 	})
 }
-

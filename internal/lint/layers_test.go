@@ -42,7 +42,7 @@ var rows = map[string]int{
 	"model/auto":                    7,
 	"sft":                           8,
 	"reward":                        8,
-	"reward/process":                9,
+	"reward/*":                      9,
 	"dpo/internal/*":                7,
 	"dpo":                           8,
 	"dpo/*":                         9,
@@ -107,8 +107,8 @@ var forbidden = map[string][]string{
 	"log":                         nil, // use log/slog from the options
 	"gorgonia.org":                {"tensor"},
 	"reflect":                     {"tensor", "train", "data/chat", "data/chat/jinja"},
-	"github.com/stretchr/testify": {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest"},
-	"testing":                     {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest"},
+	"github.com/stretchr/testify": {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
+	"testing":                     {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
 }
 
 func TestForbiddenImports(t *testing.T) {

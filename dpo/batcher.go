@@ -166,7 +166,7 @@ func (b *Batcher) fill(step *Step, list []int32) {
 		b.lengths = append(b.lengths, b.opts.size(b.pairs[i]))
 	}
 	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
-	step.resize(n)
+	step.Reset(n)
 	for k, i := range list {
 		if b.opts.Separate {
 			step.Micro[bins[k]].Add(b.pairs[i], i)
@@ -176,8 +176,8 @@ func (b *Batcher) fill(step *Step, list []int32) {
 	}
 }
 
-// resize makes n empty micro-batches and keeps the memory of all there were.
-func (s *Step) resize(n int) {
+// Reset makes n empty micro-batches and keeps the memory of all there were.
+func (s *Step) Reset(n int) {
 	s.Micro = s.Micro[:cap(s.Micro)]
 	for len(s.Micro) < n {
 		s.Micro = append(s.Micro, Batch{})

@@ -94,7 +94,7 @@ func checkAdapter(m model.Model, name string) error {
 	if m.Config().NoLanguageHead {
 		return fmt.Errorf("generate: a classifier generates nothing, want a model with a language head")
 	}
-	if name == "" || model.HasAdapter(m, name) {
+	if name == "" || model.HasAdapter(m, name) || model.VirtualTokens(m, name) > 0 {
 		return nil
 	}
 	return fmt.Errorf("%w: %q", ErrNoAdapter, name)

@@ -21,6 +21,7 @@ type Generator struct {
 	prefill *program // rows of prompts
 	decode  *program // one row a sequence
 	sampler sampler
+	virtual []int32 // ids of the adapter's virtual tokens, which stand before every prompt
 	busy    bool
 }
 
@@ -32,7 +33,7 @@ func New(m model.Model, c Config) (*Generator, error) {
 		return nil, err
 	}
 	c = c.withDefaults(m.Config())
-	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c)}
+	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c), virtual: model.VirtualIDs(nil, m, model.VirtualTokens(m, c.Adapter))}
 	prefill, decode := c.sizes()
 	var err error
 	if g.prefill, err = newProgram(g, prefill); err != nil {
@@ -54,8 +55,8 @@ func (g *Generator) Close() error {
 }
 
 // Context is the number of tokens that a prompt and its completion may have
-// together.
-func (g *Generator) Context() int { return g.cfg.Context }
+// together, besides virtual tokens of the adapter.
+func (g *Generator) Context() int { return g.cfg.Context - len(g.virtual) }
 
 // Decodes says whether tokens come with their text (Config.Decode).
 func (g *Generator) Decodes() bool { return g.cfg.Decode != nil }
@@ -162,8 +163,8 @@ func (g *Generator) checkPrompts(prompts [][]int32) error {
 		if len(p) == 0 {
 			return fmt.Errorf("generate: prompt %d is empty, want at least one token", i)
 		}
-		if len(p) >= g.cfg.Context {
-			return fmt.Errorf("%w: prompt %d has %d tokens, the context %d", ErrPromptTooLong, i, len(p), g.cfg.Context)
+		if len(p) >= g.Context() {
+			return fmt.Errorf("%w: prompt %d has %d tokens, the context %d", ErrPromptTooLong, i, len(p), g.Context())
 		}
 		if at := slices.IndexFunc(p, func(id int32) bool { return id < 0 || id >= v }); at >= 0 {
 			return fmt.Errorf("generate: prompt %d: id %d at position %d is outside the vocabulary of %d", i, p[at], at, v)

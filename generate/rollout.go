@@ -55,13 +55,14 @@ func (r *rollout) admit() {
 // being computed for another sequence, the new one waits for its result.
 func (r *rollout) newSequence(i int) *sequence {
 	p := r.prompts[i]
-	s := &sequence{index: i, prompt: len(p)}
-	s.ids = append(make([]int32, 0, min(len(p)+r.opt.MaxTokens, r.g.cfg.Context)), p...)
+	s := &sequence{index: i, prompt: len(r.g.virtual) + len(p)}
+	s.ids = append(make([]int32, 0, min(s.prompt+r.opt.MaxTokens, r.g.cfg.Context)), r.g.virtual...)
+	s.ids = append(s.ids, p...)
 	if r.g.cfg.Decode != nil {
 		s.text.stream = r.g.cfg.Decode()
 	}
 	for _, other := range r.slots {
-		if other.needsPrompt() && other.twin == nil && slices.Equal(other.ids, p) {
+		if other.needsPrompt() && other.twin == nil && slices.Equal(other.ids, s.ids) {
 			s.twin = other
 			break
 		}
@@ -186,9 +187,9 @@ func (r *rollout) take(slot int, logits []float32) error {
 // sequence is one text in the making.
 type sequence struct {
 	index  int       // of its prompt
-	ids    []int32   // prompt and completion
+	ids    []int32   // virtual tokens, prompt and completion
 	cached int       // tokens whose keys and values are in the cache
-	prompt int       // tokens of the prompt
+	prompt int       // tokens of the prompt, virtual ones included
 	twin   *sequence // computes the same prompt; nil once that is done
 	text   text
 }

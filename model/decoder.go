@@ -127,6 +127,7 @@ func (d *Decoder) Norms() iter.Seq2[string, *nn.Norm] {
 
 // Hidden builds the forward pass up to the final norm.
 func (d *Decoder) Hidden(g *tensor.Graph, in *Inputs) *tensor.Node {
+	in = d.withVirtual(g, in)
 	x := d.embed.Forward(in, in.Tokens)
 	if d.places != nil {
 		x = tensor.Add(x, d.places.Forward(in, in.Positions))

@@ -41,7 +41,7 @@ func PlanMemory(p Policy, o Options) (Memory, error) {
 	params := p.params()
 	for _, q := range params {
 		m.Gradients += int64(q.Bytes())
-		if p.Adapter != nil {
+		if p.tuner() != nil {
 			m.Weights += int64(q.Bytes())
 		}
 	}

@@ -3,6 +3,7 @@ package sft
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
@@ -14,21 +15,47 @@ import (
 type Policy struct {
 	Model   model.Model
 	Adapter *lora.Adapter // attached to Model; nil trains Model itself
+	// Tuner is an adapter of another kind, in place of Adapter: virtual tokens
+	// (package soft), which are put before every sequence, or bottlenecks (package
+	// houlsby).
+	Tuner Tuner
+}
+
+// Tuner is what a policy needs of an adapter that is attached to its model.
+type Tuner interface {
+	// Name is what graphs call the adapter.
+	Name() string
+	// Params lists what is trained, in a stable order.
+	Params() iter.Seq2[string, *tensor.Param]
+	// Save writes the adapter, which belongs to the model of that name or path.
+	Save(dir, base string) error
+	// Restore reads the values that Save wrote.
+	Restore(dir string) error
+}
+
+var _ Tuner = (*lora.Adapter)(nil)
+
+// tuner is the adapter, nil without one.
+func (p Policy) tuner() Tuner {
+	if p.Adapter != nil {
+		return p.Adapter
+	}
+	return p.Tuner
 }
 
 // AdapterName is the name of the adapter, "" without one.
 func (p Policy) AdapterName() string {
-	if p.Adapter == nil {
-		return ""
+	if a := p.tuner(); a != nil {
+		return a.Name()
 	}
-	return p.Adapter.Name()
+	return ""
 }
 
 // params lists what is trained.
 func (p Policy) params() []*tensor.Param {
 	all := p.Model.Params()
-	if p.Adapter != nil {
-		all = p.Adapter.Params()
+	if a := p.tuner(); a != nil {
+		all = a.Params()
 	}
 	var list []*tensor.Param
 	for _, q := range all {
@@ -42,8 +69,11 @@ func (p Policy) check() error {
 	if p.Model == nil {
 		return errors.New("sft: Policy.Model: got none, want a model")
 	}
-	if p.Adapter != nil && !model.HasAdapter(p.Model, p.Adapter.Name()) {
-		return fmt.Errorf("sft: Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", p.Adapter.Name())
+	if p.Adapter != nil && p.Tuner != nil {
+		return errors.New("sft: Policy: got both Adapter and Tuner, want one")
+	}
+	if name := p.AdapterName(); name != "" && !model.HasAdapter(p.Model, name) && model.VirtualTokens(p.Model, name) == 0 {
+		return fmt.Errorf("sft: Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", name)
 	}
 	for _, q := range p.params() {
 		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {

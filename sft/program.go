@@ -21,6 +21,8 @@ type program struct {
 	nll             *tensor.Node // (1) Σ weight·(−log p), for perplexities
 	entropy, argMax *tensor.Node // (M)
 
+	prompted *model.Prompted // puts the policy's virtual tokens before batches
+
 	weights64 []float64
 	seed32    [1]float32
 	seed64    [1]float64
@@ -59,10 +61,11 @@ func (pr *program) outputs() tensor.Nodes {
 
 // describe builds the graph.
 func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.Graph, *program, tensor.CompileOptions, error) {
-	pr := &program{double: p.Model.Head().Dtype() == tensor.Float64}
+	virtual := model.VirtualTokens(p.Model, p.AdapterName())
+	pr := &program{double: p.Model.Head().Dtype() == tensor.Float64, prompted: model.NewPrompted(p.Model, virtual)}
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		pr.declare(g, size)
+		pr.declare(g, size, virtual)
 		in := &model.Inputs{Tokens: pr.tokens, Positions: pr.positions, Ends: pr.ends, Prefix: pr.prefix, Training: params != nil, Adapter: p.AdapterName()}
 		if params != nil && o.NEFTuneAlpha > 0 {
 			in.OnEmbedding = func(x *tensor.Node) *tensor.Node { return tensor.Noise(x, o.NEFTuneAlpha, pr.ends, neftuneSalt) }
@@ -95,8 +98,12 @@ const (
 	axisTargets  = "targets"
 )
 
-// declare adds the inputs to the graph.
-func (pr *program) declare(g *tensor.Graph, size shape) {
+// declare adds the inputs to the graph, with room for virtual tokens.
+func (pr *program) declare(g *tensor.Graph, size shape, virtual int) {
+	targets := size.tokens
+	if virtual > 0 {
+		size.tokens, size.segments = size.tokens+virtual, size.segments+1
+	}
 	float := tensor.Float32
 	if pr.double {
 		float = tensor.Float64
@@ -105,9 +112,9 @@ func (pr *program) declare(g *tensor.Graph, size shape) {
 	pr.positions = tensor.Input(g, tensor.Int32, "batch.positions", size.tokens)
 	pr.ends = tensor.Input(g, tensor.Int32, "batch.ends", size.segments)
 	pr.prefix = tensor.Input(g, tensor.Int32, "batch.prefix", size.segments)
-	pr.rows = tensor.Input(g, tensor.Int32, "batch.rows", size.tokens)
-	pr.targets = tensor.Input(g, tensor.Int32, "batch.targets", size.tokens)
-	pr.weights = tensor.Input(g, float, "batch.weights", size.tokens)
+	pr.rows = tensor.Input(g, tensor.Int32, "batch.rows", targets)
+	pr.targets = tensor.Input(g, tensor.Int32, "batch.targets", targets)
+	pr.weights = tensor.Input(g, float, "batch.weights", targets)
 	pr.seed = tensor.Input(g, float, "batch.seed", 1)
 }
 
@@ -162,10 +169,11 @@ func scalar(pr *program, n *tensor.Node) (float64, error) {
 
 // bind points the inputs at the micro-batch.
 func (pr *program) bind(b *data.Packed, seed float64) error {
+	batch, rows := pr.prompted.Prepend(b.Batch, b.Rows)
 	for _, a := range [...]struct {
 		name string
 		n    int
-	}{{axisTokens, len(b.Tokens)}, {axisSegments, len(b.Ends)}, {axisTargets, len(b.Rows)}} {
+	}{{axisTokens, len(batch.Tokens)}, {axisSegments, len(batch.Ends)}, {axisTargets, len(rows)}} {
 		if got := pr.run.Capacity(a.name); a.n > got {
 			return fmt.Errorf("sft: micro-batch has %d %s, want at most %d (Options.MicroTokens and MaxSegments)", a.n, a.name, got)
 		}
@@ -176,7 +184,7 @@ func (pr *program) bind(b *data.Packed, seed float64) error {
 	for _, in := range [...]struct {
 		n *tensor.Node
 		v []int32
-	}{{pr.tokens, b.Tokens}, {pr.positions, b.Positions}, {pr.ends, b.Ends}, {pr.prefix, b.Prefix}, {pr.rows, b.Rows}, {pr.targets, b.Targets}} {
+	}{{pr.tokens, batch.Tokens}, {pr.positions, batch.Positions}, {pr.ends, batch.Ends}, {pr.prefix, batch.Prefix}, {pr.rows, rows}, {pr.targets, b.Targets}} {
 		if err := tensor.Bind(pr.run, in.n, in.v); err != nil {
 			return err
 		}

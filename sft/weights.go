@@ -17,8 +17,8 @@ const weightsFile = "model.safetensors"
 // SaveWeights implements train.Stage: a PEFT folder for an adapter, else
 // model.safetensors with every trained weight.
 func (s *stage) SaveWeights(dir string) error {
-	if s.policy.Adapter != nil {
-		return s.policy.Adapter.Save(dir, s.opts.BaseModel)
+	if a := s.policy.tuner(); a != nil {
+		return a.Save(dir, s.opts.BaseModel)
 	}
 	var infos []safetensors.Info
 	for _, p := range s.params {
@@ -56,8 +56,8 @@ func memory(p *tensor.Param) []byte {
 // LoadWeights implements train.Stage. On failure nothing has changed, but for an
 // adapter or a file that cannot be read to its end.
 func (s *stage) LoadWeights(dir string) error {
-	if s.policy.Adapter != nil {
-		return s.policy.Adapter.Restore(dir)
+	if a := s.policy.tuner(); a != nil {
+		return a.Restore(dir)
 	}
 	f, err := safetensors.Open(filepath.Join(dir, weightsFile))
 	if err != nil {

@@ -39,14 +39,19 @@ func newComputation(m model.Model, rows [][]int32, o PassOptions) *computation {
 			}
 		}
 	}
+	virtual := c.addVirtual()
 	next := make([]int32, len(rows)) // position that follows a row
 	for i, row := range rows {
 		before := int32(-1)
 		if o.Prefix != nil {
 			before = o.Prefix[i]
 		}
+		next[i] = int32(virtual)
 		if before >= 0 {
 			next[i] = next[before]
+		}
+		if virtual > 0 { // segment 0
+			before++
 		}
 		for t, id := range row {
 			target, w := int32(0), 0.0
@@ -66,6 +71,23 @@ func newComputation(m model.Model, rows [][]int32, o PassOptions) *computation {
 		c.pass.Starts = append(c.pass.Starts, len(c.tokens))
 	}
 	return c
+}
+
+// addVirtual puts the virtual tokens of the adapter, if it has some, before all
+// rows and gives their number.
+func (c *computation) addVirtual() int {
+	n := model.VirtualTokens(c.model, c.o.Adapter)
+	if n == 0 {
+		return 0
+	}
+	c.tokens = model.VirtualIDs(nil, c.model, n)
+	for i := range n {
+		c.positions, c.index = append(c.positions, int32(i)), append(c.index, int32(i))
+	}
+	c.targets, c.weights = make([]int32, n), make([]float64, n)
+	c.ends, c.prefix = []int32{int32(n)}, []int32{-1}
+	c.pass.Starts[0] = n
+	return n
 }
 
 // compile builds the graph and its program.

@@ -10,7 +10,7 @@ import (
 // PassOptions say what Compute computes. The zero value gives hidden states,
 // log-probabilities and entropies.
 type PassOptions struct {
-	Adapter string // active adapter
+	Adapter string // active adapter; its virtual tokens are put before all rows
 	// Prefix is, for each row, an earlier row whose tokens stand before it, or −1;
 	// nil for none. Positions continue those of the prefix.
 	Prefix []int32
@@ -26,7 +26,7 @@ type PassOptions struct {
 // Pass is what a model computes for a packed batch of N tokens, in float64
 // whatever the model computes in.
 type Pass struct {
-	Starts  []int       // first packed row of each segment, and N
+	Starts  []int       // first packed row of each row of tokens, and N; virtual tokens of the adapter stand before the first
 	Layers  [][]float64 // the input of layer 0, then the output of each layer, each (N·D)
 	Hidden  []float64   // after the final norm (N·D)
 	LogProb []float64   // of the next token in the segment (N); the last of a segment scores token 0

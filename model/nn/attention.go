@@ -27,6 +27,7 @@ func (a *Attention) Forward(in *Inputs, x *tensor.Node, layer int) *tensor.Node 
 		q, k = a.QNorm.Forward(in, q), a.KNorm.Forward(in, k)
 	}
 	q, k = a.rotate(in, q), a.rotate(in, k)
+	k, v = in.Virtual.replace(in, k, v, layer)
 	if in.KV != nil {
 		kv := in.KV[layer]
 		return a.O.Forward(in, tensor.CachedAttention(q, k, v, kv.K, kv.V, in.Slots, in.Positions, a.Core))

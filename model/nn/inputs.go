@@ -15,6 +15,10 @@ type Inputs struct {
 	Slots *tensor.Node
 	KV    []KV
 
+	// Virtual, if set, replaces the keys and values of virtual tokens. Decoders set
+	// it for an adapter that has some.
+	Virtual *Virtual
+
 	// Adapter names the adapter that is active; empty for the base model.
 	Adapter string
 	// Training turns dropout on.

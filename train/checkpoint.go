@@ -87,6 +87,11 @@ func (t *Trainer) fill(dir string) error {
 	if err := t.stage.SaveWeights(dir); err != nil {
 		return fmt.Errorf("stage %s: save weights: %w", t.stage.Name(), err)
 	}
+	if c := t.options.Companion; c != nil {
+		if err := c.SaveState(dir); err != nil {
+			return fmt.Errorf("companion: save: %w", err)
+		}
+	}
 	for _, name := range []string{stateName, optimizerName, sumsName} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return fmt.Errorf("stage %s: save weights: got a file %s, want another name", t.stage.Name(), name)

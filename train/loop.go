@@ -155,6 +155,11 @@ func (t *Trainer) advance(ctx context.Context) (Step, error) {
 		return Step{}, t.fail(err)
 	}
 	t.optimizer.Update(n, s.LR, t.clipFactor(s.GradNorm))
+	if c := t.options.Companion; c != nil {
+		if err := c.Updated(n); err != nil {
+			return Step{}, t.fail(fmt.Errorf("train: step %d: companion: %w", n, err))
+		}
+	}
 	t.account(&s, time.Since(began))
 	return s, t.log(&s)
 }
@@ -207,6 +212,11 @@ func (t *Trainer) measure(s *Step) error {
 	t.metrics.Reset()
 	if err := t.stage.Collect(&t.metrics); err != nil {
 		return fmt.Errorf("train: step %d: stage %s: metrics: %w", s.N, t.stage.Name(), err)
+	}
+	if c := t.options.Companion; c != nil {
+		if err := c.Gradients(s.N, &t.metrics); err != nil {
+			return fmt.Errorf("train: step %d: companion: %w", s.N, err)
+		}
 	}
 	s.Loss, _ = t.metrics.Value(lossName)
 	if math.IsNaN(s.Loss) || math.IsInf(s.Loss, 0) {

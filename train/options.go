@@ -71,6 +71,9 @@ type Options struct {
 	// Sampler writes samples before the first step, every SampleEvery steps
 	// and at the end.
 	Sampler Sampler `json:"-"`
+	// Companion has a hand in every step; nil for none. The run must be resumed
+	// with the same kind.
+	Companion Companion `json:"-"`
 	// Reporter writes report.html.
 	Reporter Reporter `json:"-"`
 	// Device computes norms and updates; nil means tensor.DefaultDevice().

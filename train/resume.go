@@ -97,6 +97,11 @@ func (t *Trainer) load(dir string) error {
 	if err := t.stage.LoadWeights(dir); err != nil {
 		return fmt.Errorf("train: checkpoint %s: stage %s: load weights: %w", dir, t.stage.Name(), err)
 	}
+	if c := t.options.Companion; c != nil {
+		if err := c.LoadState(dir); err != nil {
+			return fmt.Errorf("train: checkpoint %s: companion: %w", dir, err)
+		}
+	}
 	if err := loadMoments(filepath.Join(dir, optimizerName), t.optimizer.State()); err != nil {
 		return fmt.Errorf("train: checkpoint %s: %w", dir, err)
 	}

@@ -24,6 +24,7 @@ var rows = map[string]int{
 	"data/chat/jinja":               4,
 	"data/chat":                     5,
 	"data":                          6,
+	"data/parquet":                  7,
 	"train/report":                  5,
 	"train/tensorboard":             5,
 	"train":                         6,

@@ -141,6 +141,9 @@ func (a *Adapter) Remove() {
 // Name is what graphs call the adapter.
 func (a *Adapter) Name() string { return a.name }
 
+// Model is the model that the adapter is, or was, attached to.
+func (a *Adapter) Model() model.Model { return a.model }
+
 // Config is the adapter's configuration with its defaults filled in.
 func (a *Adapter) Config() Config { return a.config }
 

@@ -86,7 +86,8 @@ type Metric struct {
 	Reduce Reduction
 }
 
-// Reduction says how the numbers of rows become one.
+// Reduction says how the numbers of rows become one. Least and Most leave rows
+// without a token of Mask 1 out.
 type Reduction uint8
 
 // The reductions.

@@ -12,7 +12,7 @@ import (
 //
 //	ℓ = −sg(φ(W))·A·log π,  φ(W) = e^λ·W^k·e^(−λW),  W = Π_t w_t
 //
-// with k and λ by the sign of A. Corrections for the sampler go into W.
+// with k and λ by the sign of the row's A. Corrections for the sampler go into W.
 //
 // Shen et al. 2026, "VESPO: Variational Sequence-Level Soft Policy Optimization for
 // Stable Off-Policy LLM Training", arXiv:2602.10693; numbers and the bounds ±20 on
@@ -60,13 +60,13 @@ func (l VESPO) Build(_ *tensor.Graph, in Tokens) Terms {
 	if in.RowWeight != nil {
 		log = tensor.Add(log, tensor.Clip(tensor.Log(in.RowWeight), floor, vespoMost))
 	}
-	log = in.Spread(tensor.Clip(log, floor, vespoMost))
-	falling := positive(tensor.Neg(in.Advantage))
+	log = tensor.Clip(log, floor, vespoMost)
+	falling := positive(tensor.Neg(in.rowAdvantage()))
 	k := choose(falling, orDefault(l.KDown, 3), orDefault(l.KUp, 2))
 	lambda := choose(falling, orDefault(l.LambdaDown, 2), orDefault(l.LambdaUp, 3))
-	phi := tensor.Exp(tensor.Add(lambda, tensor.Sub(tensor.Mul(k, log), tensor.Mul(lambda, tensor.Exp(log)))))
+	phi := tensor.Detach(tensor.Exp(tensor.Add(lambda, tensor.Sub(tensor.Mul(k, log), tensor.Mul(lambda, tensor.Exp(log))))))
 	return Terms{
-		Token:   tensor.Neg(tensor.Mul(tensor.Mul(tensor.Detach(phi), in.Advantage), in.LogProb)),
-		Metrics: []Metric{{Name: "vespo/phi_seq_mean", Value: in.RowMean(phi), Over: OverRows}},
+		Token:   tensor.Neg(tensor.Mul(tensor.Mul(in.Spread(phi), in.Advantage), in.LogProb)),
+		Metrics: []Metric{{Name: "vespo/phi_seq_mean", Value: phi, Over: OverRows}},
 	}
 }

@@ -26,7 +26,10 @@ type evaluator struct {
 	loss Loss
 	step Step
 	seen measurement
+	all  tally
 	next train.Evaluator // the caller's own, or nil
+
+	first, last Calibration
 }
 
 // newEvaluator compiles the forward pass in the memory of training.
@@ -38,7 +41,7 @@ func newEvaluator(s *stage, arena *tensor.Arena, next train.Evaluator) (train.Ev
 	if err != nil {
 		return nil, err
 	}
-	return &evaluator{src: s.opts.EvalData, prog: prog, loss: s.opts.Loss, seen: measurement{traits: s.traits}, next: next}, nil
+	return &evaluator{src: s.opts.EvalData, prog: prog, loss: s.opts.Loss, seen: measurement{traits: s.traits}, all: tally{traits: s.traits}, next: next}, nil
 }
 
 // Evaluate implements train.Evaluator.
@@ -54,7 +57,8 @@ func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
 
 func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
 	e.seen.reset()
-	return each(ctx, e.src, &e.step, func(b *Batch) error {
+	e.all.reset()
+	err := each(ctx, e.src, &e.step, func(b *Batch) error {
 		if err := b.has(e.seen.traits.Need, e.loss); err != nil {
 			return err
 		}
@@ -65,8 +69,22 @@ func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
 		if n := b.weight(e.seen.traits); n > 0 {
 			m.Add("loss", loss/n, n)
 		}
-		return e.seen.add(m, e.prog, b)
+		if err := e.seen.add(m, e.prog, b); err != nil {
+			return err
+		}
+		e.all.add(b, e.seen.scores)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if c, ok := e.all.calibration(); ok {
+		c.log(m)
+		if e.last = c; e.first.Judgements == 0 {
+			e.first = c
+		}
+	}
+	return nil
 }
 
 // each calls f for every micro-batch of a source, from its start to its end.

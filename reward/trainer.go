@@ -12,7 +12,8 @@ import (
 // iterates over optimizer steps, Train runs to the end.
 type Trainer struct {
 	*train.Trainer
-	stage *stage
+	stage     *stage
+	evaluator *evaluator // nil without evaluation data
 }
 
 // New prepares training of a reward model on the groups of src. It gives the
@@ -67,7 +68,17 @@ func build(n Net, src StepSource, o Options, loop train.Options) (*Trainer, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Trainer{t, s}, nil
+	e, _ := loop.Evaluator.(*evaluator)
+	return &Trainer{t, s, e}, nil
+}
+
+// Calibration is what the first and the last evaluation of this process on
+// Options.EvalData found; ok is false before there was one.
+func (t *Trainer) Calibration() (first, last Calibration, ok bool) {
+	if t.evaluator == nil || t.evaluator.last.Judgements == 0 {
+		return first, last, false
+	}
+	return t.evaluator.first, t.evaluator.last, true
 }
 
 // Net is the reward model that is trained.

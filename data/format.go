@@ -44,6 +44,13 @@ type Records interface {
 	io.Closer
 }
 
+// Skipper is implemented by [Records] that can move over rows faster than by
+// reading them.
+type Skipper interface {
+	// Skip moves over n rows, or to the end of the block when there are fewer.
+	Skip(n int) error
+}
+
 // headBytes is how much of a file a Format sees to tell what it is.
 const headBytes = 16
 

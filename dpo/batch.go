@@ -75,7 +75,7 @@ func (b *Batch) answer(prompt int32, ids []int32, index int32) int32 {
 	at, row := int32(len(b.Tokens)), b.Ends[prompt]-1 // the last token of the prompt predicts the first
 	b.tokens(ids, b.Positions[row]+1)
 	for i, id := range ids {
-		b.target(row, id)
+		pass.AppendTarget(&b.Packed, row, id)
 		row = at + int32(i)
 	}
 	return b.end(prompt, index)
@@ -83,22 +83,15 @@ func (b *Batch) answer(prompt int32, ids []int32, index int32) int32 {
 
 // text appends one segment of prompt and answer.
 func (b *Batch) text(prompt, answer []int32, index int32) int32 {
-	b.tokens(prompt, 0)
-	for _, id := range answer {
-		b.target(int32(len(b.Tokens))-1, id)
-		b.tokens([]int32{id}, b.Positions[len(b.Positions)-1]+1)
-	}
-	return b.end(-1, index)
+	pass.AppendText(&b.Packed, prompt, answer, index)
+	b.TargetEnds = append(b.TargetEnds, int32(len(b.Targets)))
+	return int32(len(b.Ends)) - 1
 }
 
 func (b *Batch) tokens(ids []int32, position int32) {
 	for i, id := range ids {
 		b.Tokens, b.Positions = append(b.Tokens, id), append(b.Positions, position+int32(i))
 	}
-}
-
-func (b *Batch) target(row, id int32) {
-	b.Rows, b.Targets, b.Weights = append(b.Rows, row), append(b.Targets, id), append(b.Weights, 1)
 }
 
 // end closes a segment and returns its number.

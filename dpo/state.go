@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/train"
+	"github.com/posttrain/posttrain/dpo/internal/saved"
 )
 
 // seeker is a source whose position can be saved; Batcher is one.
@@ -49,21 +47,13 @@ type state struct {
 func (s *stage) identity() map[string]string {
 	o := s.opts
 	return map[string]string{
-		"loss":        described(o.Loss.Name(), o.Loss),
+		"loss":        saved.Described(o.Loss.Name(), o.Loss),
 		"beta":        fmt.Sprint(o.beta()),
-		"divergence":  described(o.Divergence.Name(), o.Divergence),
+		"divergence":  saved.Described(o.Divergence.Name(), o.Divergence),
 		"ld_alpha":    fmt.Sprint(o.tailWeight()),
 		"micro_means": fmt.Sprint(o.MicroMeans),
 		"reference":   s.reference.Name + s.opts.Reference.Sync.String(),
 	}
-}
-
-// described is a name with the hyperparameters behind it; a function has none.
-func described(name string, v any) string {
-	if raw, err := json.Marshal(v); err == nil && string(raw) != "{}" {
-		return name + " " + string(raw)
-	}
-	return name
 }
 
 // State implements train.Stage. A source without a cursor cannot be resumed.
@@ -92,11 +82,8 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &st); err != nil {
 		return fmt.Errorf("dpo: state: %w", err)
 	}
-	now := s.identity()
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if now[name] != st.Options[name] {
-			return fmt.Errorf("%w since the run began: %s: got %s, want %s as before", train.ErrOptionsChanged, name, now[name], st.Options[name])
-		}
+	if err := saved.Unchanged(s.identity(), st.Options); err != nil {
+		return err
 	}
 	if got := fingerprint(s.src); got != st.Data {
 		return fmt.Errorf("%w: got %s, want %s as before", ErrDataChanged, got, st.Data)

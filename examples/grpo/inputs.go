@@ -27,7 +27,7 @@ type inputs struct {
 
 // open reads problems and prepares the exam on those that are held out.
 func open(ctx context.Context, c *auto.Checkpoint, adapter string) (*inputs, error) {
-	training, held, err := flags.Rows()
+	training, held, err := problems()
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ var (
 	loss        = flag.String("loss", "dapo", "policy loss: "+names())
 	beta        = flag.Float64("beta", 0, "weight of the KL to the policy at the start")
 	iterations  = flag.Int("iterations", 1, "passes over each rollout")
+	entropy     = flag.Float64("entropy", 0, "weight of the mean entropy of the policy, a bonus")
 	rounds      = flag.Int("rounds", 1, "rounds of sampling to replace groups whose rewards are all equal")
 	warmup      = flag.Int("warmup", 5, "steps until the learning rate is full")
 	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
@@ -110,7 +111,7 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, erro
 		return nil, err
 	}
 	o := rlhf.Options{
-		Objective:  rlhf.Objective{Policy: policyLoss, KL: rlhf.KL{Coef: *beta}},
+		Objective:  rlhf.Objective{Policy: policyLoss, KL: rlhf.KL{Coef: *beta}, Entropy: *entropy},
 		Rollout:    rollout.Options{Prompts: *prompts, Completions: *completions, MaxRounds: *rounds, Seed: flags.Seed},
 		Generate:   generate.Options{MaxTokens: in.maxTokens, Temperature: *temperature},
 		Decode:     generate.Text(c.Tokenizer.NewStream),

@@ -62,7 +62,7 @@ type stored struct {
 	Advantages numbers         `json:"advantages,omitempty"`
 }
 
-// archive is a list of completions as saved.
+// archive is a list of completions as saved, with the prompt of each group.
 type archive struct {
 	Prompts     []*Prompt `json:"prompts"`
 	Completions []stored  `json:"completions"`
@@ -70,12 +70,12 @@ type archive struct {
 
 func store(list []*Completion) archive {
 	var a archive
-	places := map[*Prompt]int{}
+	places := map[int64]int{} // by group
 	for _, c := range list {
-		at, ok := places[c.Prompt]
+		at, ok := places[c.Group]
 		if !ok {
 			at = len(a.Prompts)
-			places[c.Prompt] = at
+			places[c.Group] = at
 			a.Prompts = append(a.Prompts, c.Prompt)
 		}
 		s := stored{Group: c.Group, Index: c.Index, Prompt: at, Text: c.Text, Finish: c.Finish, IDs: c.IDs(),

@@ -39,6 +39,7 @@ type Config struct {
 	QueryScale    float64  // query_pre_attn_scalar s, attention scores are multiplied by 1/√s; 0: HeadDim
 	AttnSoftCap   float64  // 0 for none
 	FinalSoftCap  float64  // 0 for none
+	Experts       Experts  // of mixtures of experts
 	LogitScale    float64  // factor of the logits; 0 for 1
 	EmbedScale    float64  // factor of the embedding; 1 for most
 	NormOffset    float64  // 1 where norm weights are stored less 1
@@ -143,7 +144,7 @@ func ParseConfig(raw []byte, d Defaults) (*Config, error) {
 	if f.NumAttentionHeads > 0 {
 		c.HeadDim = or(f.HeadDim, cmp.Or(d.HeadDim, f.HiddenSize/f.NumAttentionHeads))
 	}
-	if err := errors.Join(c.readIDs(&f), c.readCaps(&f, d), c.readRoPE(&f, d), c.readWindow(&f, d), c.Validate()); err != nil {
+	if err := errors.Join(c.readIDs(&f), c.readCaps(&f, d), c.readRoPE(&f, d), c.readWindow(&f, d), c.readExperts(fields, d), c.Validate()); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -25,6 +25,9 @@ type Defaults struct {
 	AttnSoftCap       float64 // attn_logit_softcapping; none
 	FinalSoftCap      float64 // final_logit_softcapping; none
 
+	// Experts are those of a family with mixtures of experts, whose Size is 0 where
+	// intermediate_size stands for it.
+	Experts             Experts
 	PartialRotaryFactor float64 // the whole head is rotated
 	IntermediateRatio   int     // intermediate_size / hidden_size; config.json must have intermediate_size
 	// Aliases are the family's own names of fields, such as n_embd, and the usual

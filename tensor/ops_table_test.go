@@ -18,6 +18,7 @@ func opCases(n, d int) []opCase {
 	list = append(list, lookUpCases(n, d)...)
 	list = append(list, adapterCases(n, d)...)
 	list = append(list, virtualCases(n, d)...)
+	list = append(list, expertCases(n, d)...)
 	list = append(list, normCases(n, d)...)
 	list = append(list, activationCases(n, d)...)
 	list = append(list, unaryCases(n, d)...)

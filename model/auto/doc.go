@@ -6,8 +6,8 @@
 // Open gives a Checkpoint: model, tokenizer, chat template and the ids of special
 // tokens. Save writes one as a Hugging Face folder that transformers and other
 // tools read. Families lists what is supported: model_type llama, mistral, qwen2,
-// qwen3, gemma, gemma2, gemma3_text, olmo2, granite, smollm3, phi3, gpt_neox and
-// gpt2, from GGUF files llama, qwen2, qwen3, gemma3, phi3 and gpt2; ParseConfig
+// qwen3, gemma, gemma2, gemma3_text, olmo2, granite, smollm3, phi3, gpt_neox, gpt2,
+// mixtral and qwen3_moe, from GGUF files llama, qwen2, qwen3, gemma3, phi3 and gpt2; ParseConfig
 // tells the family of a config.json, and New makes a model of one without a
 // checkpoint. SaveGGUF writes a file of llama.cpp from a checkpoint of architecture
 // llama, qwen2, qwen3 or gemma3; SaveAdapterGGUF and LoadAdapterGGUF do the same for

@@ -12,6 +12,7 @@ import (
 	"github.com/posttrain/posttrain/model/gptneox"
 	"github.com/posttrain/posttrain/model/granite"
 	"github.com/posttrain/posttrain/model/llama"
+	"github.com/posttrain/posttrain/model/mixtral"
 	"github.com/posttrain/posttrain/model/olmo"
 	"github.com/posttrain/posttrain/model/phi"
 	"github.com/posttrain/posttrain/model/qwen"
@@ -22,7 +23,7 @@ import (
 func Families() []model.Family {
 	return slices.Concat(
 		llama.Families(), qwen.Families(), gemma.Families(), olmo.Families(), granite.Families(), smollm.Families(), phi.Families(),
-		gptneox.Families(), gpt2.Families(),
+		gptneox.Families(), gpt2.Families(), mixtral.Families(),
 	)
 }
 

@@ -20,9 +20,10 @@ type computation struct {
 	tokens, positions, ends, prefix, targets, index []int32
 	weights                                         []float64
 	in                                              model.Inputs
-	nodes                                           struct{ rows, targets, weights, seed *tensor.Node }
+	nodes                                           struct{ rows, targets, weights, seed, balanceSeed *tensor.Node }
+	chosen, probs                                   tensor.Nodes // by the router of each mixture of experts
 	layers                                          tensor.Nodes
-	hidden, logits, loss                            *tensor.Node
+	hidden, logits, loss, balance                   *tensor.Node
 	score                                           tensor.LogProbs
 	program                                         *tensor.Program
 }
@@ -104,7 +105,12 @@ func (c *computation) compile() error {
 			wrt = append(wrt, p.Node(g))
 		}
 		c.nodes.seed = tensor.Input(g, c.dtype, "seed", 1)
-		for i, parts := range tensor.Gradients(tensor.Nodes{c.loss}, tensor.Nodes{c.nodes.seed}, wrt) {
+		of, seeds := tensor.Nodes{c.loss}, tensor.Nodes{c.nodes.seed}
+		if c.balance != nil {
+			c.nodes.balanceSeed = tensor.Input(g, c.dtype, "balance seed", 1)
+			of, seeds = append(of, c.balance), append(seeds, c.nodes.balanceSeed)
+		}
+		for i, parts := range tensor.Gradients(of, seeds, wrt) {
 			for _, part := range parts {
 				accumulate = append(accumulate, tensor.Accumulation{Grad: part, Into: c.trained[i]})
 			}
@@ -116,6 +122,9 @@ func (c *computation) compile() error {
 	outs := tensor.Nodes{c.hidden, c.score.LogProb, c.score.Entropy}
 	if c.logits != nil {
 		outs = append(outs, c.logits)
+	}
+	if c.balance != nil {
+		outs = append(outs, c.balance)
 	}
 	outs = append(outs, c.layers...)
 	c.program, err = tensor.Compile(g, outs, tensor.CompileOptions{Accumulate: accumulate, Axes: []tensor.Axis{
@@ -138,6 +147,9 @@ func (c *computation) inputs(g *tensor.Graph) {
 		c.in.OnEmbedding = func(x *tensor.Node) *tensor.Node { c.layers = append(c.layers, x); return x }
 		c.in.OnLayer = func(x *tensor.Node) { c.layers = append(c.layers, x) }
 	}
+	if c.o.Balance != 0 {
+		c.in.OnRoute = func(chosen, probs *tensor.Node) { c.chosen, c.probs = append(c.chosen, chosen), append(c.probs, probs) }
+	}
 }
 
 func (c *computation) tokenInputs() tensor.Nodes {
@@ -150,6 +162,9 @@ func (c *computation) tokenInputs() tensor.Nodes {
 
 func (c *computation) outputs(g *tensor.Graph) {
 	c.hidden = c.model.Hidden(g, &c.in)
+	if len(c.chosen) > 0 {
+		c.balance = tensor.LoadBalance(c.chosen, c.probs)
+	}
 	d := model.Distribution(c.model, &c.in, c.hidden)
 	c.score = d.LogProbs(c.nodes.rows, c.nodes.targets)
 	if c.o.Logits {
@@ -191,6 +206,11 @@ func (c *computation) bind() error {
 	}
 	if c.nodes.seed != nil {
 		if err := c.bindFloats(c.nodes.seed, []float64{1 / c.total}); err != nil {
+			return err
+		}
+	}
+	if c.nodes.balanceSeed != nil {
+		if err := c.bindFloats(c.nodes.balanceSeed, []float64{c.o.Balance}); err != nil {
 			return err
 		}
 	}
@@ -245,6 +265,11 @@ func (c *computation) read() (*Pass, error) {
 	}
 	if c.logits != nil {
 		p.Logits = get(c.logits)
+	}
+	if c.balance != nil {
+		if v := get(c.balance); len(v) == 1 {
+			p.Balance = v[0]
+		}
 	}
 	for i, lp := range p.LogProb { // in float64, so that the sum adds no rounding
 		if w := c.weights[i]; w != 0 {

@@ -21,6 +21,9 @@ type PassOptions struct {
 	// Weights turns the loss and the gradients of all trainable parameters on:
 	// the loss weight of predicting Weights[row][t], the first of a row unused.
 	Weights [][]float64
+	// Balance, if not 0, adds that much of the load balance of all mixtures of experts
+	// (tensor.LoadBalance) to what is differentiated, and fills Pass.Balance.
+	Balance float64
 }
 
 // Pass is what a model computes for a packed batch of N tokens, in float64
@@ -33,6 +36,7 @@ type Pass struct {
 	Entropy []float64   // nats (N)
 	Logits  []float64   // (N·V)
 	Loss    float64     // Σ weight·(−log p) / Σ weight
+	Balance float64     // tensor.LoadBalance of all mixtures of experts
 	Grads   map[string][]float64
 }
 

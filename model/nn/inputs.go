@@ -26,6 +26,10 @@ type Inputs struct {
 	// OnEmbedding, if set, maps the embedded tokens (N,D) to what the first
 	// layer reads; noise is added here.
 	OnEmbedding func(x *tensor.Node) *tensor.Node
+	// OnRoute, if set, is given what the router of each mixture of experts chose, in
+	// order: the numbers of the experts (N,K) and all probabilities (N,E).
+	// tensor.LoadBalance is for them.
+	OnRoute func(index, probs *tensor.Node)
 	// OnLayer, if set, is given the residual stream (N,D) after each layer, in
 	// order. It is how recomputation learns where layers end.
 	OnLayer func(x *tensor.Node)

@@ -13,4 +13,5 @@ func ExampleFamilies() {
 	// Output:
 	// qwen2 Qwen2ForCausalLM
 	// qwen3 Qwen3ForCausalLM
+	// qwen3_moe Qwen3MoeForCausalLM
 }

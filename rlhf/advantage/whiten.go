@@ -6,7 +6,7 @@ import "math"
 // the deviation over n, √(variance + 1e-8).
 type WhitenOptions struct {
 	Unbiased bool // variance over n−1, as TRL's PPO
-	KeepMean bool // only divides
+	KeepMean bool // (x − mean)/deviation + mean, as TRL's whiten_rewards
 }
 
 // whitenEpsilon stands inside the root.
@@ -28,16 +28,16 @@ func Whiten(x, mask [][]float64, o WhitenOptions) [][]float64 {
 	if o.Unbiased {
 		n = math.Max(1, n-1)
 	}
-	mean, scale := m.mean, 1/math.Sqrt(m.squares/n+whitenEpsilon)
+	scale, around := 1/math.Sqrt(m.squares/n+whitenEpsilon), 0.0
 	if o.KeepMean {
-		mean = 0
+		around = m.mean
 	}
 	out := make([][]float64, len(x))
 	for i := range x {
 		out[i] = make([]float64, len(x[i]))
 		for t, on := range mask[i] {
 			if on != 0 {
-				out[i][t] = (x[i][t] - mean) * scale
+				out[i][t] = (x[i][t]-m.mean)*scale + around
 			}
 		}
 	}

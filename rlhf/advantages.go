@@ -4,35 +4,74 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 )
 
-// Scored are the completions of a rollout with all that their advantages are made
-// of.
+// Scored are the completions of a rollout, its rows, with all that their advantages
+// are made of. Token values are ragged, one list a row.
 type Scored struct {
-	Rows []*rollout.Completion
-	// Counts, (row, token), says which tokens the policy wrote.
-	Counts [][]bool
-	// Penalty, (row, token), is the KL in the reward, in units of reward; nil
-	// without.
+	Rows   []*rollout.Completion
+	Groups []int // of each row
+	// Rewards are those of the rows: weighted sums, clipped, without the KL; NaN where
+	// none is known.
+	Rewards []float64
+	// Parts are the rewards of each rewarder, before weights, for each row.
+	Parts   [][]float64
+	Weights []float64 // of the rewarders
+	// Mask is 1 for tokens that the policy is to learn from and 0 for others.
+	Mask [][]float64
+	// Penalty is the KL in the reward at each token, in units of reward; nil without.
 	Penalty [][]float64
-	// Weights are those of the rewarders, where they are known.
-	Weights []float64
 }
 
 // AdvantageEstimator says how rewards become advantages.
 type AdvantageEstimator interface {
 	// Name identifies the estimator in saved options.
 	Name() string
-	// Advantages returns one number a token of each row. A row whose reward is not
-	// known gets 0.
+	// Advantages returns one number a token of each row, 0 where nothing is to be
+	// learnt.
 	Advantages(in Scored) ([][]float64, error)
+}
+
+// Returns are the rewards of the rows less the KL of all their tokens.
+func (in *Scored) Returns() []float64 {
+	out := append([]float64{}, in.Rewards...)
+	for i := range in.Penalty {
+		for _, p := range in.Penalty[i] {
+			out[i] -= p
+		}
+	}
+	return out
+}
+
+// TokenRewards are the rewards of tokens: the row's own at the last token of Mask 1,
+// less the KL of each.
+func (in *Scored) TokenRewards() [][]float64 {
+	out := advantage.KLPenalty{}.Rewards(in.Rewards, in.Mask, in.Mask, in.Mask)
+	for i := range in.Penalty {
+		for t, p := range in.Penalty[i] {
+			out[i][t] -= p
+		}
+	}
+	return out
+}
+
+// Lengths are the numbers of tokens of Mask 1.
+func (in *Scored) Lengths() []float64 {
+	out := make([]float64, len(in.Mask))
+	for i, m := range in.Mask {
+		for _, on := range m {
+			out[i] += on
+		}
+	}
+	return out
 }
 
 // KLInReward is β·KL(π_old‖π₀), estimated at each token and taken off its reward.
 type KLInReward struct {
 	Coef      float64   `json:"coef,omitempty"`
-	Estimator Estimator `json:"estimator,omitempty"` // K3 is the zero value; K1 is usual
+	Estimator Estimator `json:"estimator,omitempty"` // K1 is usual (RLOO, PPO); the zero value is K3
 }
 
 // Validate reports faulty numbers.
@@ -46,39 +85,80 @@ func (k KLInReward) Validate() error {
 	return nil
 }
 
-// estimate is the penalty of a token for d = log π_old − log π₀.
-func (k KLInReward) estimate(d float64) float64 {
+// penalty is that of each token of a completion.
+func (k KLInReward) penalty(c *rollout.Completion, mask []float64) []float64 {
+	estimate := advantage.K3
 	switch k.Estimator {
 	case K1:
-		return k.Coef * d
+		estimate = advantage.K1
 	case K2:
-		return k.Coef * d * d / 2
+		estimate = advantage.K2
 	}
-	return k.Coef * (math.Expm1(-d) + d)
-}
-
-// spread repeats a row's advantage for each of its tokens.
-func spread(rows []*rollout.Completion, advantages []float64) [][]float64 {
-	out := make([][]float64, len(rows))
-	for i, c := range rows {
-		out[i] = make([]float64, len(c.Tokens))
-		for t := range out[i] {
-			out[i][t] = advantages[i]
+	out := make([]float64, len(c.Tokens))
+	for t := range out {
+		if mask[t] != 0 {
+			out[t] = k.Coef * estimate(c.Old[t]-c.Ref[t])
 		}
 	}
 	return out
 }
 
-// returns are the rewards of the rows less their penalties.
-func (in *Scored) returns() []float64 {
-	out := make([]float64, len(in.Rows))
+// RewardClip limits rewards, as they come from the rewarders, to [Low, High]. The zero
+// value does not.
+type RewardClip struct {
+	Low  float64 `json:"low,omitempty"`
+	High float64 `json:"high,omitempty"`
+}
+
+// Validate reports an empty range.
+func (c RewardClip) Validate() error {
+	if c != (RewardClip{}) && !(c.Low < c.High) {
+		return fmt.Errorf("rlhf: RewardClip: got %g to %g, want Low < High", c.Low, c.High)
+	}
+	return nil
+}
+
+// scored collects what advantages are made of.
+func (s *stage) scored() Scored {
+	in := Scored{Rows: s.roll.Completions, Weights: s.weights, Parts: make([][]float64, len(s.weights))}
+	for _, c := range in.Rows {
+		mask := s.mask(c)
+		in.Groups = append(in.Groups, int(c.Group))
+		in.Rewards = append(in.Rewards, c.Reward)
+		in.Mask = append(in.Mask, mask)
+		for k := range in.Parts {
+			in.Parts[k] = append(in.Parts[k], c.Rewards[k])
+		}
+		if k := s.opts.KLInReward; k.Coef != 0 {
+			in.Penalty = append(in.Penalty, k.penalty(c, mask))
+		}
+	}
+	if r := s.opts.RewardClip; r != (RewardClip{}) {
+		in.Rewards = advantage.Clip(in.Rewards, r.Low, r.High)
+	}
+	return in
+}
+
+// estimate fills the advantages.
+func (s *stage) estimate() error {
+	in, name := s.scored(), s.opts.Advantages.Name()
+	list, err := s.opts.Advantages.Advantages(in)
+	if err != nil {
+		return fmt.Errorf("rlhf: advantages %s: %w", name, err)
+	}
+	if len(list) != len(in.Rows) {
+		return fmt.Errorf("rlhf: advantages %s: got %d rows, want %d", name, len(list), len(in.Rows))
+	}
 	for i, c := range in.Rows {
-		out[i] = c.Reward
-		if in.Penalty != nil {
-			for _, p := range in.Penalty[i] {
-				out[i] -= p
+		if len(list[i]) != len(c.Tokens) {
+			return fmt.Errorf("rlhf: advantages %s: got %d for completion %d, want one for each of %d tokens", name, len(list[i]), i, len(c.Tokens))
+		}
+		for t, a := range list[i] {
+			if math.IsNaN(a) || math.IsInf(a, 0) {
+				return fmt.Errorf("rlhf: advantages %s: got %v at token %d of completion %d, want a finite number", name, a, t, i)
 			}
 		}
+		c.Advantages = list[i]
 	}
-	return out
+	return nil
 }

@@ -1,83 +1,85 @@
 package rlhf
 
-import (
-	"math"
-)
+import "github.com/posttrain/posttrain/rlhf/advantage"
 
-// GroupAdvantages compares each completion with the others of its group:
-//
-//	A_i = (r_i − mean)/(std + 10⁻⁴)
-//
-// with n−1 in the standard deviation. Every token of a completion has the same.
-// (Shao et al. 2024, DeepSeekMath, arXiv:2402.03300, §4.1.)
+// GroupAdvantages compares each completion with the others of its group, as GRPO
+// does: advantage.Group on each token. The KL in the reward is taken off first.
 type GroupAdvantages struct {
-	// Scale says what the difference is divided by.
-	Scale Scale `json:"scale,omitempty"`
+	advantage.GroupOptions
+	// NormalizeThenSum standardises the rewards of each rewarder in its group before
+	// they are summed (GDPO): advantage.NormalizeThenSum. It takes no KL in the reward
+	// and no clip.
+	NormalizeThenSum bool
 }
-
-// Scale says what advantages are divided by.
-type Scale string
-
-// The scales.
-const (
-	ScaleGroup Scale = ""      // the standard deviation of the group
-	ScaleBatch Scale = "batch" // that of the rollout
-	ScaleNone  Scale = "none"  // nothing (Dr. GRPO)
-)
 
 // Name is "group".
 func (GroupAdvantages) Name() string { return "group" }
 
 // Advantages implements AdvantageEstimator.
 func (a GroupAdvantages) Advantages(in Scored) ([][]float64, error) {
-	rewards := in.returns()
-	groups := map[int64][]int{}
-	var order []int64
-	for i, c := range in.Rows {
-		if _, ok := groups[c.Group]; !ok {
-			order = append(order, c.Group)
-		}
-		groups[c.Group] = append(groups[c.Group], i)
+	if a.NormalizeThenSum {
+		return advantage.Spread(advantage.NormalizeThenSum(in.Parts, in.Weights, in.Groups, a.Epsilon), in.Mask), nil
 	}
-	out := make([]float64, len(rewards))
-	everything := make([]int, len(rewards))
-	for i := range everything {
-		everything[i] = i
-	}
-	_, batch := moments(rewards, everything)
-	for _, g := range order {
-		mean, std := moments(rewards, groups[g])
-		for _, i := range groups[g] {
-			d := rewards[i] - mean
-			switch a.Scale {
-			case ScaleGroup:
-				d /= std + 1e-4
-			case ScaleBatch:
-				d /= batch + 1e-4
-			}
-			if math.IsNaN(d) {
-				d = 0
-			}
-			out[i] = d
-		}
-	}
-	return spread(in.Rows, out), nil
+	return advantage.Spread(advantage.Group(in.Returns(), in.Groups, a.GroupOptions).Advantages, in.Mask), nil
 }
 
-// moments are mean and standard deviation of the known rewards; NaN without two.
-func moments(rewards []float64, list []int) (mean, std float64) {
-	n := 0.0
-	for _, i := range list {
-		if !math.IsNaN(rewards[i]) {
-			mean += rewards[i]
-			n++
-		}
+// LeaveOneOutAdvantages compares each completion with the mean of the others of its
+// group, as RLOO does: advantage.LeaveOneOut on each token.
+type LeaveOneOutAdvantages struct {
+	Standardize bool // over the rollout
+}
+
+// Name is "leave_one_out".
+func (LeaveOneOutAdvantages) Name() string { return "leave_one_out" }
+
+// Advantages implements AdvantageEstimator.
+func (a LeaveOneOutAdvantages) Advantages(in Scored) ([][]float64, error) {
+	return advantage.Spread(advantage.LeaveOneOut(in.Returns(), in.Groups, a.Standardize), in.Mask), nil
+}
+
+// OPOAdvantages has the baseline of least variance: advantage.OPO on each token.
+type OPOAdvantages struct{}
+
+// Name is "opo".
+func (OPOAdvantages) Name() string { return "opo" }
+
+// Advantages implements AdvantageEstimator.
+func (OPOAdvantages) Advantages(in Scored) ([][]float64, error) {
+	return advantage.Spread(advantage.OPO(in.Returns(), in.Lengths(), in.Groups), in.Mask), nil
+}
+
+// GPGAdvantages makes up for groups that teach nothing: advantage.GPG on each token.
+type GPGAdvantages struct{}
+
+// Name is "gpg".
+func (GPGAdvantages) Name() string { return "gpg" }
+
+// Advantages implements AdvantageEstimator.
+func (GPGAdvantages) Advantages(in Scored) ([][]float64, error) {
+	rows, _ := advantage.GPG(in.Returns(), in.Groups)
+	return advantage.Spread(rows, in.Mask), nil
+}
+
+// ReinforcePPAdvantages are those of REINFORCE++: rewards of tokens to go, whitened
+// over the rollout (advantage.ReinforcePP), or with Baseline the reward less the mean
+// of its group, whitened (advantage.ReinforcePPBaseline). A reward that is not known
+// counts as 0 without Baseline.
+type ReinforcePPAdvantages struct {
+	Baseline bool
+	Gamma    float64 // discount a token; 0 means 1
+}
+
+// Name is "reinforce++".
+func (ReinforcePPAdvantages) Name() string { return "reinforce++" }
+
+// Advantages implements AdvantageEstimator.
+func (a ReinforcePPAdvantages) Advantages(in Scored) ([][]float64, error) {
+	if a.Baseline {
+		return advantage.ReinforcePPBaseline(in.Returns(), in.Groups, in.Mask), nil
 	}
-	mean /= n
-	for _, i := range list {
-		if !math.IsNaN(rewards[i]) {
-			std += (rewards[i] - mean) * (rewards[i] - mean)
-		}
+	gamma := a.Gamma
+	if gamma == 0 {
+		gamma = 1
 	}
-	return mean, math.Sqrt(std / (n - 1))
+	return advantage.ReinforcePP(in.TokenRewards(), in.Mask, gamma), nil
 }

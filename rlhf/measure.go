@@ -20,12 +20,14 @@ type measurement struct {
 	found   []bool
 
 	difference, worst, compared float64 // between sampler and trainer: Σ|·|, max and count
+	low, high                   float64 // importance ratios
+	ratios                      int
 }
 
 // reset begins a step.
 func (x *measurement) reset() {
 	x.extreme, x.found = x.extreme[:0], x.found[:0]
-	x.difference, x.worst, x.compared = 0, 0, 0
+	x.difference, x.worst, x.compared, x.ratios = 0, 0, 0, 0
 }
 
 // read takes the values of the last run.
@@ -109,6 +111,10 @@ func (x *measurement) finish(m *train.Metrics) {
 		m.Set("sampling/sampling_logp_difference/mean", x.difference/x.compared)
 		m.Set("sampling/sampling_logp_difference/max", x.worst)
 	}
+	if x.ratios > 0 {
+		m.Set("sampling/importance_sampling_ratio/min", x.low)
+		m.Set("sampling/importance_sampling_ratio/max", x.high)
+	}
 }
 
 // compareSampler measures how far sampler and trainer are apart, in the first step
@@ -134,27 +140,28 @@ func (s *stage) compareSampler(b *microBatch) {
 			x.compared++
 		}
 	}
-	if s.opts.Correction.Mode != NoCorrection {
-		s.bookCorrection(b)
-	}
+	s.bookCorrection()
 }
 
-// bookCorrection logs the importance ratios and what is left of them.
-func (s *stage) bookCorrection(b *microBatch) {
-	list := s.in.weight
-	if s.opts.Correction.perRow() {
-		list = s.in.rowWeight
+// bookCorrection logs the importance ratios.
+func (s *stage) bookCorrection() {
+	list := s.in.rowWeight
+	if s.opts.Correction.perToken() {
+		list = s.in.weight
 	}
+	x := &s.seen
 	for i, w := range list {
 		if s.opts.Correction.perToken() && s.in.mask[i] == 0 {
 			continue
 		}
-		kept := 0.0
-		if w != 0 {
-			kept = 1
-		}
 		s.metrics.Add("sampling/importance_sampling_ratio/mean", w, 1)
-		s.metrics.Add("sampling/kept", kept, 1)
+		if x.ratios == 0 || w < x.low {
+			x.low = w
+		}
+		if x.ratios == 0 || w > x.high {
+			x.high = w
+		}
+		x.ratios++
 	}
 }
 

@@ -3,6 +3,7 @@ package rlhf
 import (
 	"math"
 
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
 )
@@ -31,6 +32,9 @@ func (s *stage) bookRollout(m *train.Metrics) {
 	}
 	if s.opts.Rollout.Replay > 0 {
 		m.Set("sampling/replayed_groups", float64(r.Reused))
+	}
+	if s.opts.Correction.Mode != advantage.NoCorrection {
+		m.Set("sampling/kept", s.corrected.kept)
 	}
 	if len(r.Faults) > 0 {
 		m.Set("rewards/faults", float64(len(r.Faults)))

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -20,6 +21,8 @@ type Options struct {
 	Advantages AdvantageEstimator `json:"-"`
 	// KLInReward is subtracted from the reward of each token.
 	KLInReward KLInReward `json:"kl_in_reward,omitzero"`
+	// RewardClip limits rewards before anything else is made of them.
+	RewardClip RewardClip `json:"reward_clip,omitzero"`
 	// Reference is what KL terms compare with.
 	Reference Reference `json:"-"`
 
@@ -127,7 +130,7 @@ func (o Options) Validate() error {
 	if o.Source != nil && (o.Sampler != nil || o.Environment != nil) || o.Sampler != nil && o.Environment != nil {
 		bad("Options: got more than one of Source, Sampler and Environment")
 	}
-	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.Correction.Validate(), o.Reference.validate())
+	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.RewardClip.Validate(), o.Correction.Validate(), o.Reference.validate())
 	if v, ok := o.Advantages.(validator); ok {
 		faults = append(faults, v.Validate())
 	}
@@ -185,6 +188,6 @@ func (o *Options) steps() int { return o.StepsPerGeneration * o.Iterations }
 
 // needs says what has to be computed of every rollout.
 func (o *Options) needs() (old, ref bool) {
-	old = o.steps() > 1 || o.Correction.Mode != NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0 || o.Objective.OffPolicy != 0
+	old = o.steps() > 1 || o.Correction.Mode != advantage.NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0 || o.Objective.OffPolicy != 0
 	return old, o.Objective.Needs().Ref || o.KLInReward.Coef != 0
 }

@@ -38,14 +38,15 @@ type stage struct {
 	fresh  bool    // the policy is as it was when New was called
 	first  bool    // the step is the first of its rollout
 
-	rows    []*rollout.Completion // of the step
-	micro   []microBatch
-	in      given
-	totals  totals
-	loss    float64 // of the step so far, divided
-	metrics train.Metrics
-	seen    measurement
-	clock   clock
+	rows      []*rollout.Completion // of the step
+	micro     []microBatch
+	in        given
+	totals    totals
+	loss      float64 // of the step so far, divided
+	metrics   train.Metrics
+	seen      measurement
+	clock     clock
+	corrected corrected
 }
 
 // totals are counts over the whole optimizer step.
@@ -141,6 +142,7 @@ func (s *stage) prepare() error {
 			return err
 		}
 	}
+	s.correct()
 	return s.estimate()
 }
 
@@ -166,41 +168,20 @@ func checkCompletion(c *rollout.Completion) error {
 	return nil
 }
 
-// estimate fills the advantages.
-func (s *stage) estimate() error {
-	in := Scored{Rows: s.roll.Completions, Weights: s.weights}
-	for _, c := range in.Rows {
-		counts := make([]bool, len(c.Tokens))
-		for t := range counts {
-			counts[t] = s.counts(c, t)
-		}
-		in.Counts = append(in.Counts, counts)
-		if k := s.opts.KLInReward; k.Coef != 0 {
-			penalty := make([]float64, len(c.Tokens))
-			for t := range penalty {
-				if counts[t] {
-					penalty[t] = k.estimate(c.Old[t] - c.Ref[t])
-				}
-			}
-			in.Penalty = append(in.Penalty, penalty)
-		}
-	}
-	advantages, err := s.opts.Advantages.Advantages(in)
-	if err != nil {
-		return fmt.Errorf("rlhf: advantages %s: %w", s.opts.Advantages.Name(), err)
-	}
-	for i, c := range in.Rows {
-		if len(advantages[i]) != len(c.Tokens) {
-			return fmt.Errorf("rlhf: advantages %s: got %d for completion %d, want one for each of %d tokens", s.opts.Advantages.Name(), len(advantages[i]), i, len(c.Tokens))
-		}
-		c.Advantages = advantages[i]
-	}
-	return nil
-}
-
 // counts says whether a token is learnt from.
 func (s *stage) counts(c *rollout.Completion, t int) bool {
 	return c.Tokens[t].Role == rollout.Sampled && !(s.opts.MaskTruncated && c.Truncated())
+}
+
+// mask is 1 for the tokens of a completion that are learnt from and 0 for others.
+func (s *stage) mask(c *rollout.Completion) []float64 {
+	mask := make([]float64, len(c.Tokens))
+	for t := range mask {
+		if s.counts(c, t) {
+			mask[t] = 1
+		}
+	}
+	return mask
 }
 
 // choose selects the completions of the next step and lays them out.
@@ -317,26 +298,18 @@ func (s *stage) give(b *microBatch, seed float64) {
 	for _, c := range b.rows {
 		x.lengths = append(x.lengths, float64(max(1, s.length(c))))
 		x.groupLengths = append(x.groupLengths, s.totals.groups[c.Group])
-		counts := func(t int) bool { return s.counts(c, t) }
-		for t := range c.Tokens {
-			mask := 0.0
-			if counts(t) {
-				mask = 1
-			}
-			x.mask = append(x.mask, mask)
-		}
+		mask := s.mask(c)
+		x.mask = append(x.mask, mask...)
 		x.advantage = append(x.advantage, c.Advantages...)
 		x.old, x.ref = append(x.old, c.Old...), append(x.ref, c.Ref...)
 		if use.sampler {
-			for t := range c.Tokens {
-				x.sampler = append(x.sampler, c.Old[t]-difference(c, t, counts(t)))
-			}
+			x.sampler = samplerLogProbs(x.sampler, c, mask)
 		}
 		switch {
 		case use.weight:
-			x.weight = s.opts.Correction.weights(x.weight, c, counts)
+			x.weight = append(x.weight, s.corrected.token[c]...)
 		case use.rowWeight:
-			x.rowWeight = s.opts.Correction.weights(x.rowWeight, c, counts)
+			x.rowWeight = append(x.rowWeight, s.corrected.row[c])
 		}
 	}
 }

@@ -50,7 +50,7 @@ type state struct {
 func (s *stage) identity() map[string]string {
 	o := s.opts
 	all := map[string]any{
-		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "rollout": o.Rollout,
+		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "reward_clip": o.RewardClip, "rollout": o.Rollout,
 		"steps_per_generation": o.StepsPerGeneration, "iterations": o.Iterations, "sequential": o.Sequential, "mask_truncated": o.MaskTruncated,
 		"correction": o.Correction, "micro_rows": o.MicroRows, "micro_means": o.MicroMeans, "generate": generated(o),
 	}
@@ -124,7 +124,9 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if s.roll = st.Rollout; s.roll == nil && st.Steps > 0 {
 		s.roll = &rollout.Rollout{Epoch: st.Epoch} // used up
 	}
-	s.ready = s.roll != nil
+	if s.ready = s.roll != nil; st.Rollout != nil {
+		s.correct()
+	}
 	return nil
 }
 

@@ -50,7 +50,7 @@ func New(p Policy, prompts []rollout.Prompt, rewards []rollout.Reward, o Options
 	s := &stage{policy: p, opts: o, params: policy.Policy(p).Params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch,
 		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows}, data: fingerprint(prompts)}
 	for _, r := range rewards {
-		s.weights = append(s.weights, r.Weight)
+		s.weights = append(s.weights, r.Counts())
 	}
 	if err := s.build(prompts, rewards, longest); err != nil {
 		return nil, errors.Join(err, s.close())

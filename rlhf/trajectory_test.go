@@ -16,7 +16,8 @@ import (
 	"github.com/posttrain/posttrain/internal/oracle"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
-	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/rlhf/advantage"
+	drawn "github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
@@ -99,6 +100,9 @@ func TestOracleTrajectories(t *testing.T) {
 	}
 }
 
+// scales are TRL's names.
+var scales = map[string]advantage.Scale{"group": advantage.GroupStd, "batch": advantage.BatchStd, "none": advantage.NoScale}
+
 // options are those of the run.
 func (r *recordedRun) options() rlhf.Options {
 	generation, accumulation := r.number("steps_per_generation"), r.number("gradient_accumulation_steps")
@@ -106,7 +110,7 @@ func (r *recordedRun) options() rlhf.Options {
 		Generate:   generate.Options{MaxTokens: int(r.number("max_completion_length")), Temperature: r.number("temperature")},
 		Iterations: int(r.number("num_iterations")), StepsPerGeneration: int(generation / accumulation), Sequential: true,
 		MicroRows: int(r.number("per_device_train_batch_size")), MicroTokens: 1024, MicroMeans: true,
-		Advantages: rlhf.GroupAdvantages{Scale: rlhf.Scale(strings.TrimPrefix(r.Args["scale_rewards"].(string), "group"))},
+		Advantages: rlhf.GroupAdvantages{GroupOptions: advantage.GroupOptions{Scale: scales[r.Args["scale_rewards"].(string)]}},
 	}
 	o.MaskTruncated, _ = r.Args["mask_truncated_completions"].(bool)
 	clip := rlhf.Clip{Low: r.number("epsilon"), High: r.number("epsilon_high")}
@@ -119,12 +123,12 @@ func (r *recordedRun) options() rlhf.Options {
 
 // recorded feeds recorded rollouts to the trainer.
 type recorded struct {
-	list []*rollout.Rollout
+	list []*drawn.Rollout
 	at   int
 }
 
 // Next implements rlhf.Source.
-func (r *recorded) Next(context.Context, int64) (*rollout.Rollout, error) {
+func (r *recorded) Next(context.Context, int64) (*drawn.Rollout, error) {
 	if r.at == len(r.list) {
 		return nil, io.EOF
 	}
@@ -139,11 +143,11 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 	generations := int(r.number("num_generations"))
 	each := len(r.Steps) / len(r.Rollouts)
 	for k, from := range r.Rollouts {
-		var all []*rollout.Completion
+		var all []*drawn.Completion
 		for i, ids := range from.Completions {
-			c := &rollout.Completion{Group: int64(i / generations), Index: i % generations, Prompt: &rollout.Prompt{IDs: from.Prompts[i]}, Finish: generate.FinishLength}
+			c := &drawn.Completion{Group: int64(i / generations), Index: i % generations, Prompt: &drawn.Prompt{IDs: from.Prompts[i]}, Finish: generate.FinishLength}
 			for j, id := range ids {
-				c.Tokens = append(c.Tokens, rollout.Token{ID: id, SamplerLogProb: from.LogProbs[i][j], LogProb: math.NaN()})
+				c.Tokens = append(c.Tokens, drawn.Token{ID: id, SamplerLogProb: from.LogProbs[i][j], LogProb: math.NaN()})
 			}
 			if ids[len(ids)-1] == 1 { // the tokenizer's end token
 				c.Finish = generate.FinishEOS
@@ -155,11 +159,11 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 			c.Rewards = []float64{c.Reward}
 			all = append(all, c)
 		}
-		out := &rollout.Rollout{Number: int64(k), Names: []string{"reward"}, Rounds: 1, Epoch: float64(k + 1)}
+		out := &drawn.Rollout{Number: int64(k), Names: []string{"reward"}, Rounds: 1, Epoch: float64(k + 1)}
 		for s := k * each; s < k*each+each/int(r.number("num_iterations")); s++ {
 			for _, m := range r.Steps[s].Micro {
 				for row := range m.Inputs.Prompt.Shape[0] {
-					at := slices.IndexFunc(all, func(c *rollout.Completion) bool { return m.Inputs.is(row, c) })
+					at := slices.IndexFunc(all, func(c *drawn.Completion) bool { return m.Inputs.is(row, c) })
 					require.GreaterOrEqual(t, at, 0, "row %d", row)
 					out.Completions = append(out.Completions, all[at])
 					all = slices.Delete(all, at, at+1)
@@ -173,7 +177,7 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 }
 
 // is says whether a row is that completion.
-func (m *recordedMicro) is(row int, c *rollout.Completion) bool {
+func (m *recordedMicro) is(row int, c *drawn.Completion) bool {
 	prompt := m.Prompt.row(row)
 	skip := slices.Index(m.PromptMask.row(row), 1)
 	answer := m.Completion.row(row)
@@ -238,7 +242,7 @@ func compareMetrics(t *testing.T, n int, want map[string]float64, m *train.Metri
 }
 
 // compareRollout compares advantages and log-probabilities of the rows of a step.
-func compareRollout(t *testing.T, r *rollout.Rollout, run *recordedRun, step int) {
+func compareRollout(t *testing.T, r *drawn.Rollout, run *recordedRun, step int) {
 	passes := len(run.Steps) / len(run.Rollouts)
 	at := 0
 	if step%passes >= passes/int(run.number("num_iterations")) {
@@ -250,10 +254,10 @@ func compareRollout(t *testing.T, r *rollout.Rollout, run *recordedRun, step int
 			c := r.Completions[at]
 			at++
 			for k := range c.Tokens {
-				assert.InDelta(t, m.Inputs.Advantages.Data[row], c.Advantages[k], advantageTol)
 				if m.Inputs.Mask.row(row)[k] == 0 {
 					continue
 				}
+				assert.InDelta(t, m.Inputs.Advantages.Data[row], c.Advantages[k], advantageTol)
 				assert.InDelta(t, m.Inputs.Old.row(row)[k], c.Old[k], logProbTol)
 				if len(m.Inputs.Ref.Data) > 0 {
 					assert.InDelta(t, m.Inputs.Ref.row(row)[k], c.Ref[k], logProbTol)

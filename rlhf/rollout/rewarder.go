@@ -103,8 +103,8 @@ type Reward struct {
 	Deadline time.Duration
 }
 
-// weight is what the reward counts.
-func (r *Reward) weight() float64 {
+// Counts is what the reward's numbers are multiplied by in the sum.
+func (r Reward) Counts() float64 {
 	switch {
 	case r.Silent:
 		return 0

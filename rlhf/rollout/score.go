@@ -72,7 +72,7 @@ func (s *scorer) total(rewards []float64) float64 {
 		if math.IsNaN(r) || s.rewards[k].Silent {
 			continue
 		}
-		sum += s.rewards[k].weight() * r
+		sum += s.rewards[k].Counts() * r
 		known = true
 	}
 	if !known {

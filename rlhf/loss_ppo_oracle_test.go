@@ -64,9 +64,9 @@ func TestOraclePPO(t *testing.T) {
 	}
 }
 
-// rollout is the rows of a case: tokens of the answer, and positions of the critic, one
+// ppoRollout is the rows of a case: tokens of the answer, and positions of the critic, one
 // more where there is room for it. TRL puts the score at that last position.
-type rollout struct {
+type ppoRollout struct {
 	tokens, positions [][]float64 // masks
 	kl                [][]float64
 	scores            []float64
@@ -83,8 +83,8 @@ func (c *ppoCase) rows(name string) [][]float64 {
 }
 
 // lay lays a case out as TRL's PPO does.
-func (c *ppoCase) lay() rollout {
-	var r rollout
+func (c *ppoCase) lay() ppoRollout {
+	var r ppoRollout
 	old, ref := c.rows("old_logps"), c.rows("ref_logps")
 	estimate := map[string]func(float64) float64{"k1": advantage.K1, "k3": advantage.K3}[c.Params.Estimator]
 	for i, ids := range c.rows("responses") {
@@ -192,7 +192,7 @@ func evaluateValue[T tensor.Float](t *testing.T, c *ppoCase, mask, returns []flo
 
 // compareMetrics checks what the trainer logs of the rollout, in float32 for the most
 // part. Clip fractions whose clipping is decided by rounding are left to the losses.
-func (c *ppoCase) compareMetrics(t *testing.T, r rollout, got map[string]float64) {
+func (c *ppoCase) compareMetrics(t *testing.T, r ppoRollout, got map[string]float64) {
 	var penalty float64
 	for i := range r.kl {
 		got["objective/kl"] += losstest.Total(r.kl[i]) / float64(len(r.kl))

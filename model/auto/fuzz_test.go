@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor/gguf"
 )
 
@@ -29,6 +30,25 @@ func FuzzFromGGUF(f *testing.F) {
 			if (c == nil) == (err == nil) {
 				t.Fatal("want either a checkpoint or an error")
 			}
+		}
+	})
+}
+
+// FuzzHead looks for configurations of heads that crash what loads them.
+func FuzzHead(f *testing.F) {
+	f.Add([]byte(`{"architectures": ["LlamaForSequenceClassification"], "id2label": {"0": "a", "1": "b"}, "num_labels": 2, "problem_type": "regression"}`))
+	f.Add([]byte(`{"architectures": ["Qwen2ForTokenClassification"], "num_labels": -1}`))
+	f.Add([]byte(`{"architectures": ["X", "ForTokenClassification"], "id2label": {"00": "a"}, "problem_type": null}`))
+	f.Add([]byte(`{"architectures": null, "num_labels": 99999999999}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		config := &model.Config{ModelType: "llama", HiddenSize: 4}
+		l := model.NewLoader(config, model.Weights{}, model.LoadOptions{})
+		h, err := openHead(raw, config, l)
+		if err != nil && h != nil {
+			t.Fatal("want either a head or an error")
+		}
+		if h != nil && l.Err() == nil {
+			t.Fatal("want the missing weights to be reported")
 		}
 	})
 }

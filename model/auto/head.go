@@ -124,8 +124,12 @@ func (c *Checkpoint) describeHead(fields map[string]json.RawMessage) error {
 		return fmt.Errorf("%w: %d labels with %d different names: %q", model.ErrHead, len(names), len(ids), c.Head.Labels)
 	}
 	config := c.Model.Config()
+	fam, err := family(config.ModelType) // a program may have left Family out
+	if err != nil {
+		return err
+	}
 	set := map[string]any{
-		"architectures": []string{headClass(c.Family.Class, c.Head.Kind)},
+		"architectures": []string{headClass(fam.Class, c.Head.Kind)},
 		"id2label":      names, "label2id": ids, "num_labels": len(names),
 	}
 	if c.Head.Problem != "" {

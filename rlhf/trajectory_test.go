@@ -17,7 +17,7 @@ import (
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
-	drawn "github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
@@ -123,12 +123,12 @@ func (r *recordedRun) options() rlhf.Options {
 
 // recorded feeds recorded rollouts to the trainer.
 type recorded struct {
-	list []*drawn.Rollout
+	list []*rollout.Rollout
 	at   int
 }
 
 // Next implements rlhf.Source.
-func (r *recorded) Next(context.Context, int64) (*drawn.Rollout, error) {
+func (r *recorded) Next(context.Context, int64) (*rollout.Rollout, error) {
 	if r.at == len(r.list) {
 		return nil, io.EOF
 	}
@@ -143,11 +143,11 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 	generations := int(r.number("num_generations"))
 	each := len(r.Steps) / len(r.Rollouts)
 	for k, from := range r.Rollouts {
-		var all []*drawn.Completion
+		var all []*rollout.Completion
 		for i, ids := range from.Completions {
-			c := &drawn.Completion{Group: int64(i / generations), Index: i % generations, Prompt: &drawn.Prompt{IDs: from.Prompts[i]}, Finish: generate.FinishLength}
+			c := &rollout.Completion{Group: int64(i / generations), Index: i % generations, Prompt: &rollout.Prompt{IDs: from.Prompts[i]}, Finish: generate.FinishLength}
 			for j, id := range ids {
-				c.Tokens = append(c.Tokens, drawn.Token{ID: id, SamplerLogProb: from.LogProbs[i][j], LogProb: math.NaN()})
+				c.Tokens = append(c.Tokens, rollout.Token{ID: id, SamplerLogProb: from.LogProbs[i][j], LogProb: math.NaN()})
 			}
 			if ids[len(ids)-1] == 1 { // the tokenizer's end token
 				c.Finish = generate.FinishEOS
@@ -159,11 +159,11 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 			c.Rewards = []float64{c.Reward}
 			all = append(all, c)
 		}
-		out := &drawn.Rollout{Number: int64(k), Names: []string{"reward"}, Rounds: 1, Epoch: float64(k + 1)}
+		out := &rollout.Rollout{Number: int64(k), Names: []string{"reward"}, Rounds: 1, Epoch: float64(k + 1)}
 		for s := k * each; s < k*each+each/int(r.number("num_iterations")); s++ {
 			for _, m := range r.Steps[s].Micro {
 				for row := range m.Inputs.Prompt.Shape[0] {
-					at := slices.IndexFunc(all, func(c *drawn.Completion) bool { return m.Inputs.is(row, c) })
+					at := slices.IndexFunc(all, func(c *rollout.Completion) bool { return m.Inputs.is(row, c) })
 					require.GreaterOrEqual(t, at, 0, "row %d", row)
 					out.Completions = append(out.Completions, all[at])
 					all = slices.Delete(all, at, at+1)
@@ -177,7 +177,7 @@ func (r *recordedRun) rollouts(t *testing.T) *recorded {
 }
 
 // is says whether a row is that completion.
-func (m *recordedMicro) is(row int, c *drawn.Completion) bool {
+func (m *recordedMicro) is(row int, c *rollout.Completion) bool {
 	prompt := m.Prompt.row(row)
 	skip := slices.Index(m.PromptMask.row(row), 1)
 	answer := m.Completion.row(row)
@@ -242,7 +242,7 @@ func compareMetrics(t *testing.T, n int, want map[string]float64, m *train.Metri
 }
 
 // compareRollout compares advantages and log-probabilities of the rows of a step.
-func compareRollout(t *testing.T, r *drawn.Rollout, run *recordedRun, step int) {
+func compareRollout(t *testing.T, r *rollout.Rollout, run *recordedRun, step int) {
 	passes := len(run.Steps) / len(run.Rollouts)
 	at := 0
 	if step%passes >= passes/int(run.number("num_iterations")) {

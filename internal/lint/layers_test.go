@@ -37,6 +37,7 @@ var rows = map[string]int{
 	"model/llama":                   6,
 	"model/qwen":                    6,
 	"model/gemma":                   6,
+	"model/blend":                   3,
 	"model/mixtral":                 6,
 	"model/olmo":                    6,
 	"model/granite":                 6,

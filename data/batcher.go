@@ -5,12 +5,6 @@ import (
 	"fmt"
 )
 
-// Cursor is a place between two optimizer steps.
-type Cursor struct {
-	Epoch    int `json:"epoch"`    // epochs finished
-	Position int `json:"position"` // examples of the next one that were used
-}
-
 // Batcher walks over a [Dataset], epoch after epoch, each in an order of its
 // own that depends on the seed alone ([Permutation]), and forms optimizer steps.
 // Inside a step it packs the examples best-fit into micro-batches (see
@@ -23,8 +17,7 @@ type Batcher struct {
 	opts BatchOptions
 	walk *Walk
 
-	packer      Packer
-	lengths     []int  // of the step's examples
+	filler      filler
 	fingerprint string // made on first use
 }
 
@@ -145,34 +138,5 @@ func (b *Batcher) span(rest []int32) (n int, full bool) {
 
 // fill packs the examples into the step's micro-batches.
 func (b *Batcher) fill(step *Step, examples []int32) {
-	b.lengths = b.lengths[:0]
-	for _, i := range examples {
-		b.lengths = append(b.lengths, b.set.Length(int(i)))
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, b.opts.MaxSegments)
-	b.resize(step, n)
-	step.Tokens, step.Targets = 0, 0
-	for _, item := range b.packer.items { // longest first
-		k := indexOf(item)
-		i := examples[k]
-		step.Micro[bins[k]].Add(b.set.Example(int(i)), i)
-	}
-	for i := range step.Micro {
-		step.Tokens += len(step.Micro[i].Tokens)
-		step.Targets += float64(len(step.Micro[i].Targets))
-	}
-}
-
-// resize makes n empty micro-batches and keeps the memory of all there were.
-func (b *Batcher) resize(step *Step, n int) {
-	step.Micro = step.Micro[:cap(step.Micro)]
-	for len(step.Micro) < n {
-		step.Micro = append(step.Micro, Packed{})
-		step.Micro = step.Micro[:cap(step.Micro)]
-	}
-	step.Micro = step.Micro[:n]
-	for i := range step.Micro {
-		step.Micro[i].Reset()
-		step.Micro[i].reserve(b.opts.TokensPerMicro, b.opts.MaxSegments)
-	}
+	b.filler.fill(step, b.set, examples, &b.opts)
 }

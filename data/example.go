@@ -82,3 +82,9 @@ func (d *Dataset) Append(e Example) error {
 	d.places = append(d.places, e.At)
 	return nil
 }
+
+// reset empties the dataset and keeps its memory.
+func (d *Dataset) reset() {
+	d.ids, d.roles, d.mask = d.ids[:0], d.roles[:0], d.mask[:0]
+	d.offsets, d.prompts, d.places = d.offsets[:0], d.prompts[:0], d.places[:0]
+}

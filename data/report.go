@@ -71,3 +71,23 @@ func count(counter *int, first *Place, at Place) {
 		*first = at
 	}
 }
+
+// add counts what another report counts, of rows behind those of r.
+func (r *Report) add(o *Report) {
+	for _, c := range [...]struct {
+		first *Place
+		at    Place
+		n, of int
+	}{
+		{&r.FirstLong, o.FirstLong, r.Long, o.Long}, {&r.FirstEmpty, o.FirstEmpty, r.Empty, o.Empty},
+		{&r.FirstMerged, o.FirstMerged, r.Merged, o.Merged}, {&r.FirstUnstopped, o.FirstUnstopped, r.Unstopped, o.Unstopped},
+	} {
+		if c.n == 0 && c.of > 0 {
+			*c.first = c.at
+		}
+	}
+	r.Rows, r.Kept, r.Cut = r.Rows+o.Rows, r.Kept+o.Kept, r.Cut+o.Cut
+	r.Long, r.Empty = r.Long+o.Long, r.Empty+o.Empty
+	r.Merged, r.Unstopped = r.Merged+o.Merged, r.Unstopped+o.Unstopped
+	r.Tokens, r.Targets, r.CutTokens = r.Tokens+o.Tokens, r.Targets+o.Targets, r.CutTokens+o.CutTokens
+}

@@ -25,8 +25,10 @@ type splitter struct {
 }
 
 func newSplitter(r io.Reader, label string, max int) *splitter {
-	return &splitter{in: bufio.NewReaderSize(r, 64<<10), label: label, max: max, line: 1}
+	return &splitter{in: bufio.NewReaderSize(r, bufferBytes), label: label, max: max, line: 1}
 }
+
+const bufferBytes = 64 << 10
 
 // next returns the next row's text, valid until the next call, and its line.
 // It returns io.EOF at the end.

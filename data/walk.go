@@ -32,7 +32,7 @@ func (w *Walk) Cursor() Cursor { return w.cursor }
 // Seek moves to a cursor that Cursor returned, of a Walk over as many items with
 // the same options: it goes on as that one would have.
 func (w *Walk) Seek(c Cursor) error {
-	if c.Epoch < 0 || c.Position < 0 || c.Position >= w.n || w.opts.Epochs > 0 && (c.Epoch > w.opts.Epochs || c.Epoch == w.opts.Epochs && c.Position > 0) {
+	if len(c.Parts) > 0 || c.Epoch < 0 || c.Position < 0 || c.Position >= w.n || w.opts.Epochs > 0 && (c.Epoch > w.opts.Epochs || c.Epoch == w.opts.Epochs && c.Position > 0) {
 		return fmt.Errorf("data: Seek: got %+v, want a place in %d epochs (0: any) of %d examples", c, w.opts.Epochs, w.n)
 	}
 	w.cursor = c

@@ -55,8 +55,9 @@ type Scorer struct {
 
 	tokens, positions, ends, prefix, rows, targets *tensor.Node
 
-	logProb *tensor.Node
-	out     []float64
+	logProb  *tensor.Node
+	out      []float64
+	prompted *model.Prompted // puts the adapter's virtual tokens before batches
 }
 
 // Axes of a Scorer's program.
@@ -71,13 +72,14 @@ func NewScorer(m model.Model, o ScoreOptions) (*Scorer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Adapter != "" && !model.HasAdapter(m, o.Adapter) {
+	virtual := model.VirtualTokens(m, o.Adapter)
+	if o.Adapter != "" && !model.HasAdapter(m, o.Adapter) && virtual == 0 {
 		return nil, fmt.Errorf("%w: %q", ErrNoAdapter, o.Adapter)
 	}
 	o = o.withDefaults()
-	s := &Scorer{double: m.Head().Dtype() == tensor.Float64, out: make([]float64, 0, o.Tokens)}
+	s := &Scorer{double: m.Head().Dtype() == tensor.Float64, out: make([]float64, 0, o.Tokens), prompted: model.NewPrompted(m, virtual)}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		s.declare(g, o)
+		s.declare(g, o, virtual)
 		in := &model.Inputs{Tokens: s.tokens, Positions: s.positions, Ends: s.ends, Prefix: s.prefix, Adapter: o.Adapter}
 		s.logProb = model.Distribution(m, in, m.Hidden(g, in)).LogProbs(s.rows, s.targets).LogProb
 	})
@@ -95,11 +97,14 @@ func NewScorer(m model.Model, o ScoreOptions) (*Scorer, error) {
 	return s, nil
 }
 
-func (s *Scorer) declare(g *tensor.Graph, o ScoreOptions) {
+func (s *Scorer) declare(g *tensor.Graph, o ScoreOptions, virtual int) {
 	input := func(name string, n int) *tensor.Node { return tensor.Input(g, tensor.Int32, "score."+name, n) }
+	s.rows, s.targets = input("rows", o.Tokens), input("targets", o.Tokens)
+	if virtual > 0 {
+		o.Tokens, o.Segments = o.Tokens+virtual, o.Segments+1
+	}
 	s.tokens, s.positions = input("tokens", o.Tokens), input("positions", o.Tokens)
 	s.ends, s.prefix = input("ends", o.Segments), input("prefix", o.Segments)
-	s.rows, s.targets = input("rows", o.Tokens), input("targets", o.Tokens)
 }
 
 // Close releases the program's memory.
@@ -135,10 +140,11 @@ func (s *Scorer) LogProbs(b *data.Packed) ([]float64, error) {
 
 // bind points the inputs at the batch.
 func (s *Scorer) bind(b *data.Packed) error {
+	batch, rows := s.prompted.Prepend(b.Batch, b.Rows)
 	for _, a := range [...]struct {
 		name string
 		n    int
-	}{{axisTokens, len(b.Tokens)}, {axisSegments, len(b.Ends)}, {axisTargets, len(b.Rows)}} {
+	}{{axisTokens, len(batch.Tokens)}, {axisSegments, len(batch.Ends)}, {axisTargets, len(rows)}} {
 		if most := s.run.Capacity(a.name); a.n > most {
 			return fmt.Errorf("eval: micro-batch has %d %s, want at most %d (ScoreOptions)", a.n, a.name, most)
 		}
@@ -149,7 +155,7 @@ func (s *Scorer) bind(b *data.Packed) error {
 	for _, in := range [...]struct {
 		n *tensor.Node
 		v []int32
-	}{{s.tokens, b.Tokens}, {s.positions, b.Positions}, {s.ends, b.Ends}, {s.prefix, b.Prefix}, {s.rows, b.Rows}, {s.targets, b.Targets}} {
+	}{{s.tokens, batch.Tokens}, {s.positions, batch.Positions}, {s.ends, batch.Ends}, {s.prefix, batch.Prefix}, {s.rows, rows}, {s.targets, b.Targets}} {
 		if err := tensor.Bind(s.run, in.n, in.v); err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@
 // PEFT folders.
 //
 // Virtual tokens are part of the batch: a segment of its own that is computed once
-// and stands before all others. Their ids follow the vocabulary. Package sft and
-// package generate add them; who builds batches by hand uses model.Prompted. A
+// and stands before all others. Their ids follow the vocabulary. Packages sft,
+// generate and eval add them; who builds batches by hand uses model.Prompted. A
 // batch without them is computed as the base model does, and a batch with them
 // fails where no prompt is active.
 //

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/posttrain/posttrain/eval"
+	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/soft"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/stretchr/testify/assert"
@@ -72,12 +72,12 @@ func TestLoadRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestStagesWithoutVirtualTokensRefuseThem wants an error where a batch would lack
-// the virtual tokens, instead of the base model's numbers.
-func TestStagesWithoutVirtualTokensRefuseThem(t *testing.T) {
+// TestOthersDoNotTakeVirtualTokensForAnAdapter lets stages that cannot put virtual
+// tokens into batches find no adapter, instead of computing the base model.
+func TestOthersDoNotTakeVirtualTokensForAnAdapter(t *testing.T) {
 	m := tiny(t, "llama", tensor.Float32)
 	_, err := soft.Attach(m, "p", soft.Config{})
 	require.NoError(t, err)
-	_, err = eval.NewScorer(m, eval.ScoreOptions{Adapter: "p"})
-	assert.ErrorContains(t, err, `"p"`)
+	assert.False(t, model.HasAdapter(m, "p"))
+	assert.Equal(t, 20, model.VirtualTokens(m, "p"))
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/eval"
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
@@ -146,6 +148,29 @@ func greedy(t *testing.T, m model.Model, prompt []int32, n int) []int32 {
 		text = append(text, int32(slices.Index(last, slices.Max(last))))
 	}
 	return text[len(prompt):]
+}
+
+// scoreTolerance bounds two float64 computations of one log-probability.
+const scoreTolerance = 1e-12
+
+func TestScorersPutVirtualTokensBeforeTexts(t *testing.T) {
+	m := tiny(t, "llama", tensor.Float64)
+	for name, c := range kinds {
+		p, err := soft.Attach(m, "p", c)
+		require.NoError(t, err)
+		s, err := eval.NewScorer(m, eval.ScoreOptions{Adapter: "p", Tokens: 4, Segments: 1})
+		require.NoError(t, err)
+		defer s.Close()
+		row := tinyRows[1]
+		b := data.Packed{Batch: model.Batch{Tokens: row, Positions: []int32{0, 1, 2, 3}, Ends: []int32{4}, Prefix: []int32{-1}}, Rows: []int32{0, 1, 2}, Targets: row[1:]}
+		want := compute(t, m, tinyRows, "p")
+		for range 2 {
+			got, err := s.LogProbs(&b)
+			require.NoError(t, err)
+			assert.InDeltaSlice(t, want.Row(want.LogProb, 1)[:3], got, scoreTolerance, name)
+		}
+		p.Remove()
+	}
 }
 
 // TestNumbersOfParameters checks F12: 2·L·len·d for keys and values.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,34 +39,10 @@ const (
 
 // Rows reads the training and evaluation rows.
 func (f *Flags) Rows() (training, evaluation []data.Row, err error) {
-	if f.Data == "" {
-		if f.Model != "" {
-			return nil, nil, errors.New("-data: got none, want a file of rows")
-		}
-		training, evaluation = tiny.Rows()
-		return limit(training, f.Limit), limit(evaluation, f.EvalLimit), nil
-	}
-	training, err = readRows(f.Data, f.Limit)
-	if err != nil {
-		return nil, nil, err
-	}
-	if f.EvalData != "" {
-		evaluation, err = readRows(f.EvalData, f.EvalLimit)
-		return training, evaluation, err
-	}
-	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
-	return training, limit(evaluation, f.EvalLimit), err
+	return Examples(f, data.Open, tiny.Rows)
 }
 
-func readRows(path string, n int) ([]data.Row, error) {
-	src, err := data.Open(path, data.ReadOptions{Limit: n})
-	if err != nil {
-		return nil, err
-	}
-	return data.Collect(src)
-}
-
-func limit(rows []data.Row, n int) []data.Row {
+func limit[T any](rows []T, n int) []T {
 	if n > 0 && n < len(rows) {
 		return rows[:n]
 	}

@@ -3,7 +3,9 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +129,11 @@ func (p *Progress) sample(s *train.Sample) {
 	if s == nil {
 		return
 	}
-	p.Say("  %q → %q", clip(s.Prompt), clip(s.Completion))
+	var scores strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(s.Scores)) {
+		fmt.Fprintf(&scores, "  %s %.3g", name, s.Scores[name])
+	}
+	p.Say("  %q → %q%s", clip(s.Prompt), clip(s.Completion), scores.String())
 }
 
 // clip shortens a text for one line.

@@ -1,0 +1,151 @@
+// Reward trains a reward model: a language model with a scalar head that scores
+// answers, on comparisons (columns prompt, chosen, rejected and perhaps margin) or
+// on answers that are right or wrong (prompt, completion, label). It measures
+// accuracy, margins and length bias before and after, and writes an adapter (or,
+// with -full, a sequence-classification model) that other tools load.
+//
+//	go run ./examples/reward
+//	go run ./examples/reward -model gemma-3-270m-q4_k_m.gguf -template plain -data dpo_en_demo.json.gz -limit 240 -out run1
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/model"
+	"github.com/posttrain/posttrain/model/auto"
+	"github.com/posttrain/posttrain/reward"
+	"github.com/posttrain/posttrain/train"
+	"github.com/posttrain/posttrain/train/report"
+)
+
+var (
+	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+
+	loss        = flag.String("loss", "bradley_terry", "bradley_terry (comparisons); outcome or outcome_every_token (answers with labels)")
+	centring    = flag.Float64("centring", 0.01, "weight of the squared sum of both scores of a comparison, which keeps them near 0")
+	smoothing   = flag.Float64("label-smoothing", 0, "share of comparisons that are taken to be the wrong way round")
+	separate    = flag.Bool("separate", false, "compute the prompt of a comparison twice instead of sharing it; results are the same")
+	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest comparison needs, at least 1024")
+	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+)
+
+func main() {
+	cli.Main(&flags, "Reward trains a reward model on comparisons, or on answers that are right or wrong.", run)
+}
+
+func run(ctx context.Context) error {
+	out := cli.NewProgress(flags.JSON)
+	l, err := lossOf(*loss)
+	if err != nil {
+		return err
+	}
+	c, err := flags.Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	in, err := read(ctx, c, l)
+	if err != nil {
+		return err
+	}
+	out.Say("%s: %v", c.Path, in.report)
+	net, err := flags.Net(c, model.SequenceClassification, nil)
+	if err != nil {
+		return err
+	}
+	t, err := trainer(net, c, l, in)
+	if err != nil {
+		return err
+	}
+	out.Expect(t.TotalSteps())
+	err = t.Train(ctx, train.Hooks{Event: out.Event})
+	if errors.Is(err, context.Canceled) && flags.Out != "" {
+		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
+	}
+	if err != nil {
+		return err
+	}
+	return tell(out, t)
+}
+
+// lossOf is the loss of that name.
+func lossOf(name string) (reward.Loss, error) {
+	switch name {
+	case "bradley_terry":
+		return reward.BradleyTerry{Centring: *centring, LabelSmoothing: *smoothing}, nil
+	case "outcome", "outcome_every_token":
+		return reward.Outcome{EveryToken: name != "outcome"}, nil
+	}
+	return nil, fmt.Errorf("-loss: got %q, want bradley_terry, outcome or outcome_every_token", name)
+}
+
+// trainer puts model, data and options together.
+func trainer(n reward.Net, c *auto.Checkpoint, l reward.Loss, in *inputs) (*reward.Trainer, error) {
+	src, err := in.batches(in.training, reward.BatchOptions{TokensPerStep: flags.BatchTokens}, l)
+	if err != nil {
+		return nil, err
+	}
+	o := reward.Options{Loss: l, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
+	loop := train.Options{
+		Optimizer: train.AdamW{LR: learningRate()}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
+		Out: flags.Out, Resume: flags.Resume, Reporter: report.Run{},
+	}
+	if len(in.held) > 0 {
+		held, err := in.batches(in.held, reward.BatchOptions{GroupsPerStep: 8, Epochs: 1, Sequential: true}, l)
+		if err != nil {
+			return nil, err
+		}
+		o.EvalData = held
+		loop.Watch = train.Watch{Metric: "eval_accuracy", HigherIsBetter: true}
+		if loop.Sampler, err = newSampler(n, c, in.texts); err != nil {
+			return nil, err
+		}
+	}
+	if flags.Full {
+		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
+	}
+	loop.Settings, err = json.Marshal(struct {
+		Flags       cli.Flags      `json:"flags"`
+		Loss        string         `json:"loss"`
+		Centring    float64        `json:"centring,omitempty"`
+		Smoothing   float64        `json:"label_smoothing,omitempty"`
+		Separate    bool           `json:"separate,omitempty"`
+		Computation reward.Options `json:"computation"`
+	}{flags, *loss, *centring, *smoothing, *separate, o})
+	if err != nil {
+		return nil, err
+	}
+	return reward.New(n, src, o, loop)
+}
+
+// learningRate is -lr, or what suits the embedded model where nothing is said.
+func learningRate() float64 {
+	if flags.LR == 0 && flags.Model == "" && !flags.Full {
+		return 2e-3
+	}
+	return flags.LearningRate()
+}
+
+// tell says how the scores did before and after, and writes a page about it.
+func tell(out *cli.Progress, t *reward.Trainer) error {
+	before, after, ok := t.Calibration()
+	if !ok {
+		return nil
+	}
+	out.Say("\nbefore: %v\nafter:  %v", before, after)
+	if flags.Out == "" {
+		return nil
+	}
+	f, err := os.Create(filepath.Join(flags.Out, "calibration.html"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(reward.WriteCalibration(f, "Reward model: calibration", before, after), f.Close())
+}

@@ -155,7 +155,7 @@ func (a *Adapter) Params() iter.Seq2[string, *tensor.Param] {
 	return func(yield func(string, *tensor.Param) bool) {
 		for _, m := range a.modules {
 			for _, p := range m.parts() {
-				if !p.frozen && !yield((*p.param).Name(), *p.param) {
+				if !p.frozen && (*p.param).Len() > 0 && !yield((*p.param).Name(), *p.param) {
 					return
 				}
 			}

@@ -66,8 +66,9 @@ func (m *matcher) fits(l *layer) error {
 	bad := func(what, want string) error {
 		return fmt.Errorf("%w: %s of %s, want one of %s only", ErrConfig, what, l.path, want)
 	}
-	inwards := func() bool { return newScaling(m, l).(*scaling).inward }
 	switch {
+	case strings.Contains(l.path, ".experts.") && (m.Method != LoRA || m.DoRA || m.BiasOnB):
+		return fmt.Errorf("%w: %s is an expert, which takes plain LoRA only", ErrConfig, l.path)
 	case m.BiasOnB && l.kind != inner:
 		return bad("a bias on B (lora_bias)", "inner linear layers")
 	case m.DoRA && l.kind != inner:
@@ -76,7 +77,7 @@ func (m *matcher) fits(l *layer) error {
 		return bad("an update taken out of the weight (init "+string(m.Init)+")", "inner linear layers")
 	case m.Method != LoRA && l.kind == embedding:
 		return bad("an update of method "+m.Method.peft(), "linear layers")
-	case m.Method == IA3 && l.kind == head && !inwards():
+	case m.Method == IA3 && l.kind == head && !newScaling(m, l).(*scaling).inward:
 		return bad("a scaling of logits (IA3)", "inner linear layers, or of feed-forward modules")
 	}
 	return nil

@@ -120,7 +120,7 @@ func (m *module) allocate(name string) error {
 // attach makes the layer know the adapter.
 func (m *module) attach(name string) {
 	switch {
-	case m.update == nil:
+	case m.update == nil || m.update.adapter() == nil:
 	case m.lookups != nil:
 		if *m.lookups == nil {
 			*m.lookups = map[string]nn.LookupAdapter{}

@@ -116,6 +116,9 @@ func (a *Adapter) check(f *safetensors.File) error {
 		if m.update != nil {
 			known[m.file()+baseSuffix], known[m.file()+tokenAdapter+baseSuffix] = true, true
 		}
+		if u, ok := m.update.(*tokenRows); ok && u.tied {
+			known[m.file()+u.key()] = true // PEFT repeats the embedding's rows
+		}
 		for _, p := range m.parts() {
 			known[p.file] = true
 			t, err := f.Tensor(p.file)

@@ -41,7 +41,13 @@ func (u *spectral) clone() update {
 	return &c
 }
 
-func (u *spectral) adapter() any { return u.value }
+// adapter is nil where no rank is left.
+func (u *spectral) adapter() any {
+	if u.rank == 0 {
+		return nil
+	}
+	return u.value
+}
 
 func (u *spectral) parts(m *module) []part {
 	file := m.file()
@@ -66,6 +72,9 @@ func (u *spectral) zero(*module) bool {
 }
 
 func (u *spectral) merge(m *module, w []float64) error {
+	if u.rank == 0 {
+		return nil
+	}
 	b, a, err := u.factors()
 	if err == nil {
 		m.addProduct(w, u.rank, u.value.Scale, b, a)

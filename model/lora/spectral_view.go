@@ -9,11 +9,11 @@ import (
 )
 
 // Spectral lists the updates of an adapter of AdaLoRA by the path of their layers,
-// in a stable order; nothing for other methods.
+// in a stable order, without layers that have no rank left; nothing for other methods.
 func (a *Adapter) Spectral() iter.Seq2[string, *nn.Spectral] {
 	return func(yield func(string, *nn.Spectral) bool) {
 		for _, m := range a.modules {
-			if u, ok := m.update.(*spectral); ok && !yield(m.path, u.value) {
+			if u, ok := m.update.(*spectral); ok && u.rank > 0 && !yield(m.path, u.value) {
 				return
 			}
 		}
@@ -35,6 +35,10 @@ func (a *Adapter) Prune() error {
 	for _, m := range a.modules {
 		u, ok := m.update.(*spectral)
 		if !ok {
+			continue
+		}
+		if u.rank == 0 {
+			kept = append(kept, Pattern[[]bool]{Key: m.path, Value: u.kept})
 			continue
 		}
 		if err := u.prune(m); err != nil {

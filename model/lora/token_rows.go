@@ -55,7 +55,7 @@ func tie(m model.Model, modules []*module) []*module {
 		if u, ok := mod.update.(*tokenRows); ok {
 			list := layers(m)
 			at := slices.IndexFunc(list, func(l layer) bool { return l.kind == head })
-			return append(modules, &module{layer: list[at], update: &tokenRows{tied: true, rows: &nn.TokenRows{Indices: u.rows.Indices}}})
+			return append(modules, &module{layer: list[at], update: &tokenRows{tied: true, beside: u.beside, rows: &nn.TokenRows{Indices: u.rows.Indices}}})
 		}
 	}
 	return modules
@@ -125,11 +125,16 @@ func (u *tokenRows) parts(m *module) []part {
 	if u.tied {
 		return nil
 	}
-	key := "trainable_tokens_delta" // PEFT's name for what replaces the rows
-	if u.beside {
-		key = tokenAdapter + key
-	}
+	key := u.key()
 	return []part{{key: key, file: m.file() + key, shape: []int{len(u.rows.Indices), (*m.weight).Shape()[1]}, param: &u.rows.Rows}}
+}
+
+// key is PEFT's name for what replaces the rows.
+func (u *tokenRows) key() string {
+	if u.beside {
+		return tokenAdapter + "trainable_tokens_delta"
+	}
+	return "trainable_tokens_delta"
 }
 
 // draw copies the rows.

@@ -15,7 +15,7 @@ type update interface {
 	// zero says whether the layer computes what it would without the update.
 	zero(m *module) bool
 	// adapter is what the layer is given: an nn.Adapter, of the embedding an
-	// nn.LookupAdapter.
+	// nn.LookupAdapter; nil for nothing.
 	adapter() any
 	// merge changes w, the layer's weight in its layout, as the update does, and
 	// mergeBias the bias of a layer where changesBias.

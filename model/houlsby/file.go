@@ -12,8 +12,8 @@ import (
 // ErrWeights is wrapped by errors about the tensors of an adapter's file.
 var ErrWeights = folder.ErrWeights
 
-// peftType is what adapter_config.json of such a folder says it holds.
-const peftType = "HOULSBY"
+// PEFTType is what adapter_config.json of such a folder says it holds.
+const PEFTType = "HOULSBY"
 
 // configFile is adapter_config.json.
 type configFile struct {
@@ -32,8 +32,8 @@ func Load(m model.Model, name, dir string) (*Adapter, error) {
 	if err := folder.ReadConfig(dir, &f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if f.PEFTType != peftType {
-		return nil, fmt.Errorf("%w: %s: peft_type is %q, want %q", ErrConfig, dir, f.PEFTType, peftType)
+	if f.PEFTType != PEFTType {
+		return nil, fmt.Errorf("%w: %s: peft_type is %q, want %q", ErrConfig, dir, f.PEFTType, PEFTType)
 	}
 	if f.Width < 1 || len(f.Targets) == 0 {
 		return nil, fmt.Errorf("%w: %s: bottleneck is %d and target_modules %q, want 1 to %d and names", ErrConfig, dir, f.Width, f.Targets, maxWidth)
@@ -80,7 +80,7 @@ func (a *Adapter) Restore(dir string) error {
 // stands for what Config says.
 func (a *Adapter) Save(dir, base string) error {
 	f := configFile{
-		PEFTType: peftType, TaskType: a.config.TaskType, BaseModel: a.config.BaseModel,
+		PEFTType: PEFTType, TaskType: a.config.TaskType, BaseModel: a.config.BaseModel,
 		Width: a.config.Width, Activation: a.config.Activation, Targets: a.config.Targets,
 	}
 	if base != "" {

@@ -11,6 +11,10 @@
 // only Config.Chunk, and whether there are at least 24 Config.Sequences, changes
 // them (in the last bits).
 //
+// A prompt that is asked for several times, as groups of completions are, is computed
+// once, however few sequences are decoded at once, provided the equal ones stand side
+// by side.
+//
 // Every token carries its log-probability twice: under the distribution it was
 // sampled from (after temperature and truncation) and under the raw model; the
 // latter equals what training computes for the same tokens, within 1e-5 in

@@ -7,18 +7,19 @@ import (
 
 // rollout decodes a list of prompts over the slots of the cache.
 type rollout struct {
-	g       *Generator
-	opt     Options
-	prompts [][]int32
-	next    int // prompt that waits for a slot
-	slots   []*sequence
-	stops   []int32
-	events  []event // of the latest step
-	due     []int   // slots whose next token comes from this batch
+	g        *Generator
+	opt      Options
+	prompts  [][]int32
+	next     int // prompt that waits for a slot
+	slots    []*sequence
+	prefixes []*prefix // what lies at the beginning of each slot, nil for nothing that is waited for
+	stops    []int32
+	events   []event // of the latest step
+	due      []int   // slots whose next token comes from this batch
 }
 
 func newRollout(g *Generator, prompts [][]int32, o Options) *rollout {
-	r := &rollout{g: g, opt: o, prompts: prompts, slots: make([]*sequence, g.cfg.Sequences)}
+	r := &rollout{g: g, opt: o, prompts: prompts, slots: make([]*sequence, g.cfg.Sequences), prefixes: make([]*prefix, g.cfg.Sequences)}
 	if !o.IgnoreEOS {
 		r.stops = append(r.stops, g.model.Config().EOS...)
 	}
@@ -31,7 +32,9 @@ func newRollout(g *Generator, prompts [][]int32, o Options) *rollout {
 // token of every sequence. It reports whether there is more to do.
 func (r *rollout) advance() (more bool, err error) {
 	r.events = r.events[:0]
-	r.admit()
+	if err := r.admit(); err != nil {
+		return false, err
+	}
 	if slices.ContainsFunc(r.slots, (*sequence).needsPrompt) {
 		err = r.computePrompts()
 	} else {
@@ -41,14 +44,18 @@ func (r *rollout) advance() (more bool, err error) {
 }
 
 // admit gives free slots to waiting prompts.
-func (r *rollout) admit() {
+func (r *rollout) admit() error {
 	for i, s := range r.slots {
 		if s.live() || r.next == len(r.prompts) {
 			continue
 		}
-		r.slots[i] = r.newSequence(r.next)
+		s = r.newSequence(r.next)
 		r.next++
+		if err := r.begin(i, s); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // newSequence begins the completion of a prompt. Where the same prompt is still
@@ -109,6 +116,8 @@ func (r *rollout) takeFirst(logits []float32) error {
 	v := r.g.prefill.vocab
 	for i, from := range r.due {
 		s, row := r.slots[from], logits[i*v:(i+1)*v]
+		kept := r.keep(s, row)
+		r.prefixes[from] = kept
 		if err := r.take(from, row); err != nil {
 			return err
 		}
@@ -120,6 +129,7 @@ func (r *rollout) takeFirst(logits []float32) error {
 				return err
 			}
 			twin.twin, twin.cached = nil, s.prompt
+			r.prefixes[to] = kept
 			if err := r.take(to, row); err != nil {
 				return err
 			}

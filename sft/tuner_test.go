@@ -161,3 +161,30 @@ func TestAPolicyHasOneAdapter(t *testing.T) {
 	_, err = sft.New(p, oneRow(1), sft.Options{}, plain(1))
 	assert.ErrorContains(t, err, `got "default", which is not attached to the model`)
 }
+
+// TestBottlenecksComeCloseToFullTraining checks F11 of the method cards on a task
+// that fits a test: a few per cent of the weights get most of what all of them get.
+func TestBottlenecksComeCloseToFullTraining(t *testing.T) {
+	learn := func(p sft.Policy, rate float64) (first, last float64) {
+		loop := plain(150)
+		loop.Optimizer = train.AdamW{LR: rate}
+		tr, err := sft.New(p, batcher(t, 6, data.BatchOptions{TokensPerStep: 96, TokensPerMicro: 96, Seed: 3}), sft.Options{}, loop)
+		require.NoError(t, err)
+		losses := steps(t, tr, 0)
+		return losses[0], losses[len(losses)-1]
+	}
+	m := tinyModel(t, "wide", tensor.Float32)
+	a, err := houlsby.Attach(m, "default", houlsby.Config{Width: 16})
+	require.NoError(t, err)
+	total, _ := model.ParamCount(m)
+	own := 0
+	for _, p := range a.Params() {
+		own += p.Len()
+	}
+	first, tuned := learn(sft.Policy{Model: m, Tuner: a}, 1e-2)
+	start, full := learn(sft.Policy{Model: tinyModel(t, "wide", tensor.Float32)}, 1e-2)
+	t.Logf("%.1f %% of %d weights: loss %.3f to %.3f, all weights %.3f", 100*float64(own)/float64(total), total, first, tuned, full)
+	assert.Equal(t, start, first, "the adapter begins as the identity")
+	assert.Less(t, float64(own)/float64(total), 0.04)
+	assert.Greater(t, (first-tuned)/(start-full), 0.9)
+}

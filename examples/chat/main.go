@@ -23,7 +23,6 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -65,7 +64,7 @@ func run() error {
 		config.Device = tensor.NewDevice(*threads)
 	}
 	if *adapter != "" {
-		a, err := lora.Load(c.Model, "default", *adapter)
+		a, err := auto.OpenAdapter(c.Model, "default", *adapter)
 		if err != nil {
 			return err
 		}

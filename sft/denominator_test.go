@@ -72,7 +72,7 @@ func distant(want, got []float64) float64 {
 }
 
 func TestGradientsDoNotDependOnHowABatchIsCut(t *testing.T) {
-	for _, family := range []string{"llama", "qwen3", "gemma3_text"} {
+	for _, family := range []string{"llama", "qwen3", "gemma3_text", "qwen3_moe"} {
 		for dt, tol := range lawTol {
 			for _, adapter := range []bool{false, true} {
 				for name, loss := range losses {

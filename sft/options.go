@@ -17,6 +17,11 @@ type Options struct {
 	// NEFTuneAlpha adds uniform noise to embeddings in training; 0 is off, 5 is
 	// usual. Jain et al. 2023, arXiv:2310.05914.
 	NEFTuneAlpha float64 `json:"neftune_noise_alpha,omitempty"`
+	// RouterBalance is how much the load balance of mixtures of experts counts beside
+	// the loss (tensor.LoadBalance); 0 is off, and Config().Experts.Balance is what the
+	// checkpoint asks for. It is a mean over micro-batches, by their weights, of a value
+	// that is not a mean over tokens: how a step is cut into micro-batches changes it.
+	RouterBalance float64 `json:"router_aux_loss_coef,omitempty"`
 	// MicroTokens is the largest micro-batch in tokens, for which memory is
 	// planned; 0 means what the source states (data.BatchOptions.TokensPerMicro),
 	// or 1,024 where it states nothing. Results do not depend on it.
@@ -60,6 +65,9 @@ func (o Options) Validate() error {
 	bad := func(format string, args ...any) { faults = append(faults, fmt.Errorf("sft: "+format, args...)) }
 	if !(o.NEFTuneAlpha >= 0) || math.IsInf(o.NEFTuneAlpha, 0) {
 		bad("NEFTuneAlpha: got %g, want a finite number of at least 0", o.NEFTuneAlpha)
+	}
+	if !(o.RouterBalance >= 0) || math.IsInf(o.RouterBalance, 0) {
+		bad("RouterBalance: got %g, want a finite number of at least 0", o.RouterBalance)
 	}
 	if o.MicroTokens < 0 || o.MicroTokens == 1 || o.MicroTokens > 1<<24 {
 		bad("MicroTokens: got %d, want 2 to %d, or 0 for 1024", o.MicroTokens, 1<<24)

@@ -20,6 +20,7 @@ type program struct {
 	loss            *tensor.Node // (1) Σ weight·loss
 	nll             *tensor.Node // (1) Σ weight·(−log p), for perplexities
 	entropy, argMax *tensor.Node // (M)
+	balance         *tensor.Node // (1) of mixtures of experts; nil where it does not count
 
 	prompted *model.Prompted // puts the policy's virtual tokens before batches
 
@@ -56,7 +57,11 @@ func plan(p Policy, o Options, size shape, params []*tensor.Param) (tensor.Plan,
 }
 
 func (pr *program) outputs() tensor.Nodes {
-	return tensor.Nodes{pr.loss, pr.nll, pr.entropy, pr.argMax}
+	outs := tensor.Nodes{pr.loss, pr.nll, pr.entropy, pr.argMax}
+	if pr.balance != nil {
+		outs = append(outs, pr.balance)
+	}
+	return outs
 }
 
 // describe builds the graph.
@@ -73,6 +78,10 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 		if params != nil && o.Recompute {
 			in.OnLayer = func(x *tensor.Node) { co.Checkpoints = append(co.Checkpoints, x) }
 		}
+		var chosen, probs tensor.Nodes
+		if params != nil && o.RouterBalance > 0 {
+			in.OnRoute = func(numbers, all *tensor.Node) { chosen, probs = append(chosen, numbers), append(probs, all) }
+		}
 		h := p.Model.Hidden(g, in)
 		lp := model.Distribution(p.Model, in, h).LogProbs(pr.rows, pr.targets)
 		each := o.Loss.Build(Tokens{LogProbs: lp, Hidden: h, Rows: pr.rows, Targets: pr.targets, Vocab: p.Model.Config().VocabSize})
@@ -81,6 +90,7 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 		}
 		pr.loss, pr.nll = tensor.MaskedSum(each, pr.weights), tensor.MaskedSum(tensor.Neg(lp.LogProb), pr.weights)
 		pr.entropy, pr.argMax = lp.Entropy, lp.ArgMax
+		pr.addBalance(chosen, probs, o.RouterBalance)
 		co.Accumulate = pr.gradients(g, params)
 	})
 	co.Axes = []tensor.Axis{
@@ -89,6 +99,16 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 		{Name: axisTargets, Inputs: tensor.Nodes{pr.rows, pr.targets, pr.weights}},
 	}
 	return g, pr, co, err
+}
+
+// addBalance adds the load balance of mixtures of experts to the loss: as often as the
+// targets weigh, because the loop divides by that.
+func (pr *program) addBalance(chosen, probs tensor.Nodes, coefficient float64) {
+	if len(chosen) == 0 {
+		return
+	}
+	pr.balance = tensor.LoadBalance(chosen, probs)
+	pr.loss = tensor.Add(pr.loss, tensor.Scale(tensor.Mul(tensor.Sum(pr.weights), pr.balance), coefficient))
 }
 
 // Names of the program's dynamic axes.

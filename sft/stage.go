@@ -22,7 +22,7 @@ type stage struct {
 	step  data.Step
 	count uint64 // optimizer steps begun: keys dropout and noise
 
-	loss, entropy, hits, weight float64 // sums over the step so far
+	loss, entropy, hits, balance, weight float64 // sums over the step so far
 }
 
 // Name is "sft".
@@ -40,7 +40,7 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 		return err
 	}
 	s.count++
-	s.loss, s.entropy, s.hits, s.weight = 0, 0, 0, 0
+	s.loss, s.entropy, s.hits, s.balance, s.weight = 0, 0, 0, 0, 0
 	b.Weights = b.Weights[:0]
 	for i := range s.step.Micro {
 		b.Weights = append(b.Weights, sumWeights(s.step.Micro[i].Weights))
@@ -78,6 +78,13 @@ func (s *stage) Backward(micro int, seed float64) error {
 	if s.opts.MicroMeans {
 		share = 1 / w
 	}
+	if s.prog.balance != nil {
+		balance, err := scalar(s.prog, s.prog.balance)
+		if err != nil {
+			return err
+		}
+		s.balance += balance * w * share
+	}
 	s.entropy += entropy * share
 	s.hits += hits * share
 	s.weight += w * share
@@ -90,6 +97,9 @@ func (s *stage) Collect(m *train.Metrics) error {
 	if s.weight > 0 {
 		m.Set("entropy", s.entropy/s.weight)
 		m.Set("mean_token_accuracy", s.hits/s.weight)
+		if s.prog.balance != nil {
+			m.Set("aux_loss", s.balance/s.weight)
+		}
 	}
 	return nil
 }

@@ -27,8 +27,8 @@
 //     tensor/gradcheck checks gradients by differences.
 //   - model: configuration, loading and forward pass; model/llama, model/qwen,
 //     model/gpt2 and their siblings are families; model/auto finds the right one;
-//     model/lora holds adapters; model/nn the blocks; model/modeltest checks a
-//     family.
+//     model/lora, model/soft (virtual tokens) and model/houlsby hold adapters;
+//     model/nn the blocks; model/modeltest checks a family.
 //   - data: rows, masks, packing; data/tokenizer and data/chat turn text into
 //     tokens and conversations into text; data/answer reads answers.
 //   - train: the loop, AdamW, schedules, checkpoints and exact resume, metrics;

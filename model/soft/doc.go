@@ -26,5 +26,8 @@
 // PEFT's files hold what an encoder makes, not the encoder: Save writes that beside
 // them, so that training goes on after Load. The LSTM of P-Tuning is not built:
 // folders trained with it are read and used, but such an encoder cannot be trained
-// here. Adapters of other kinds cannot be active at the same time.
+// here. Adapters of other kinds cannot be active at the same time. Where rotary
+// factors depend on the length of a text (longrope, dynamic NTK), virtual tokens are
+// a text of their own. Under a prefix, layers compute the virtual rows for nothing,
+// and routers of mixtures count them.
 package soft

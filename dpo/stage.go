@@ -64,6 +64,11 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	return nil
 }
 
+// Measured is a source that has numbers of its own to log with the steps it gave.
+type Measured interface {
+	Measure(m *train.Metrics)
+}
+
 // Waiter is a source that may take long, as one that samples answers: it gets the
 // context of the run in place of Next.
 type Waiter interface {
@@ -168,6 +173,9 @@ func (s *stage) Collect(m *train.Metrics) error {
 	m.Set("loss", s.loss)
 	for name, value := range s.metrics.All() {
 		m.Set(name, value)
+	}
+	if src, ok := s.src.(Measured); ok {
+		src.Measure(m)
 	}
 	return nil
 }

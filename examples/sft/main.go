@@ -29,6 +29,7 @@ var (
 	loss        = flag.String("loss", "nll", "nll, or dft (weights each token by its own probability)")
 	smoothing   = flag.Float64("label-smoothing", 0, "share of the target that is spread over the vocabulary")
 	neftune     = flag.Float64("neftune", 0, "strength of noise on embeddings; 5 is usual")
+	stream      = flag.Bool("stream", false, "read -data as training goes: for files larger than memory; evaluation rows come from -eval-data alone")
 	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
 )
 
@@ -43,11 +44,15 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	in, err := flags.Inputs(ctx, c, data.PrepareOptions{Loss: target()})
+	src, in, err := batches(ctx, c)
 	if err != nil {
 		return err
 	}
-	out.Say("%s: %v", c.Path, in)
+	if s, ok := src.(*data.Stream); ok {
+		defer s.Close()
+	} else {
+		out.Say("%s: %v", c.Path, in)
+	}
 	policy := sft.Policy{Model: c.Model}
 	if !flags.Full {
 		if policy.Adapter, err = adapter(c); err != nil {
@@ -59,7 +64,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer measures.Close()
-	t, err := trainer(policy, c, in, measures)
+	t, err := trainer(policy, c, src, measures)
 	if err != nil {
 		return err
 	}
@@ -97,16 +102,8 @@ func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
 }
 
 // trainer puts policy, data and options together.
-func trainer(p sft.Policy, c *auto.Checkpoint, in *cli.Inputs, m *cli.Measures) (*sft.Trainer, error) {
-	micro := max(*microTokens, in.Longest())
-	if *microTokens == 0 {
-		micro = max(512, micro)
-	}
-	src, err := data.NewBatcher(in.Training, data.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Seed: flags.Seed})
-	if err != nil {
-		return nil, err
-	}
-	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: micro, Recompute: *recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
+func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sft.Trainer, error) {
+	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: src.Options().TokensPerMicro, Recompute: *recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
 	switch *loss {
 	case "nll":
 		o.Loss = sft.NLL{LabelSmoothing: *smoothing}
@@ -123,8 +120,9 @@ func trainer(p sft.Policy, c *auto.Checkpoint, in *cli.Inputs, m *cli.Measures) 
 		Loss        string      `json:"loss"`
 		Smoothing   float64     `json:"label_smoothing,omitempty"`
 		Assistant   bool        `json:"assistant_only,omitempty"`
+		Stream      bool        `json:"stream,omitempty"`
 		Computation sft.Options `json:"computation"`
-	}{flags, *loss, *smoothing, *assistant, o})
+	}{flags, *loss, *smoothing, *assistant, *stream, o})
 	if err != nil {
 		return nil, err
 	}

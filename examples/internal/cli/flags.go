@@ -42,7 +42,7 @@ type Flags struct {
 func (f *Flags) Register(fs *flag.FlagSet) {
 	fs.StringVar(&f.Model, "model", f.Model, "Hugging Face `folder` or .gguf file; empty for the embedded tiny model")
 	fs.StringVar(&f.Adapter, "adapter", f.Adapter, "PEFT `folder` of an adapter to start from")
-	fs.StringVar(&f.Data, "data", f.Data, "training rows: JSON or JSONL `file`, also .gz or .zst; empty for embedded ones")
+	fs.StringVar(&f.Data, "data", f.Data, "training rows: JSON, JSONL, CSV, TSV (also .gz or .zst) or Parquet `file`, a folder or a pattern; empty for embedded ones")
 	fs.IntVar(&f.Limit, "limit", f.Limit, "use at most so many training rows; 0 for all")
 	fs.StringVar(&f.EvalData, "eval-data", f.EvalData, "evaluation rows; empty holds out a share of -data")
 	fs.IntVar(&f.EvalLimit, "eval-limit", f.EvalLimit, "use at most so many evaluation rows; 0 for all")

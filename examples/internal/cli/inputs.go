@@ -103,6 +103,21 @@ func (f *Flags) Inputs(ctx context.Context, c *auto.Checkpoint, o data.PrepareOp
 	if err != nil {
 		return nil, err
 	}
+	if o, err = f.prepare(c, o); err != nil {
+		return nil, err
+	}
+	if err := templated(training, o); err != nil {
+		return nil, err
+	}
+	in := &Inputs{Rows: evaluation, renderer: o.Renderer, flags: f, from: c}
+	if in.Training, in.report, err = data.Prepare(ctx, data.Slice[data.Row](training), c.Tokenizer, o); err != nil {
+		return nil, err
+	}
+	return in, in.evaluate(ctx, o)
+}
+
+// prepare fills in what flags and the model decide.
+func (f *Flags) prepare(c *auto.Checkpoint, o data.PrepareOptions) (data.PrepareOptions, error) {
 	o.MaxLength = f.MaxLength
 	if k := c.Model.Config(); k.LearnedPositions {
 		o.MaxLength = min(o.MaxLength, k.MaxPositionEmbeddings)
@@ -110,20 +125,27 @@ func (f *Flags) Inputs(ctx context.Context, c *auto.Checkpoint, o data.PrepareOp
 	if _, text, ok := c.Tokenizer.EOS(); ok {
 		o.EOS = text
 	}
-	if o.Renderer, err = f.Renderer(c); err != nil {
-		return nil, err
+	var err error
+	o.Renderer, err = f.Renderer(c)
+	return o, err
+}
+
+// templated refuses conversations that no template renders.
+func templated(rows []data.Row, o data.PrepareOptions) error {
+	if len(rows) > 0 && rows[0].Shape.Conversational() && o.Renderer == nil {
+		return fmt.Errorf("%v: got a conversation and a model without a chat template, want -template with one of %s", rows[0].At, strings.Join(chat.Builtins(), ", "))
 	}
-	if len(training) > 0 && training[0].Shape.Conversational() && o.Renderer == nil {
-		return nil, fmt.Errorf("%v: got a conversation and a model without a chat template, want -template with one of %s", training[0].At, strings.Join(chat.Builtins(), ", "))
+	return nil
+}
+
+// evaluate tokenises the evaluation rows.
+func (in *Inputs) evaluate(ctx context.Context, o data.PrepareOptions) error {
+	if len(in.Rows) == 0 {
+		return nil
 	}
-	in := &Inputs{Rows: evaluation, renderer: o.Renderer, flags: f, from: c}
-	if in.Training, in.report, err = data.Prepare(ctx, data.Slice[data.Row](training), c.Tokenizer, o); err != nil {
-		return nil, err
-	}
-	if len(evaluation) > 0 {
-		in.Evaluation, _, err = data.Prepare(ctx, data.Slice[data.Row](evaluation), c.Tokenizer, o)
-	}
-	return in, err
+	var err error
+	in.Evaluation, _, err = data.Prepare(ctx, data.Slice[data.Row](in.Rows), in.from.Tokenizer, o)
+	return err
 }
 
 // String says what became of the training rows.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/data/parquet"
 )
 
 // Examples reads training and evaluation rows of any type as Flags.Rows does: from
@@ -17,20 +18,24 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 		training, evaluation = embedded()
 		return limit(training, f.Limit), limit(evaluation, f.EvalLimit), nil
 	}
-	read := func(path string, n int) ([]T, error) {
-		src, err := open(path, data.ReadOptions{Limit: n})
-		if err != nil {
-			return nil, err
-		}
-		return data.Collect(src)
-	}
-	if training, err = read(f.Data, f.Limit); err != nil {
+	if training, err = readRows(open, f.Data, f.Limit); err != nil {
 		return nil, nil, err
 	}
 	if f.EvalData != "" {
-		evaluation, err = read(f.EvalData, f.EvalLimit)
+		evaluation, err = readRows(open, f.EvalData, f.EvalLimit)
 		return training, evaluation, err
 	}
 	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
 	return training, limit(evaluation, f.EvalLimit), err
+}
+
+// Formats returns the kinds of data files that examples read beyond JSON and CSV.
+func Formats() []data.Format { return []data.Format{parquet.Format{}} }
+
+func readRows[T any](open func(path string, o data.ReadOptions) (data.Source[T], error), path string, n int) ([]T, error) {
+	src, err := open(path, data.ReadOptions{Limit: n, Formats: Formats()})
+	if err != nil {
+		return nil, err
+	}
+	return data.Collect(src)
 }

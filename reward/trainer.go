@@ -94,3 +94,7 @@ func (t *Trainer) Memory() (Memory, error) {
 	m.Arena = int64(t.stage.arena.Bytes())
 	return m, err
 }
+
+// Timings says where the time of the training program went, by op, when
+// Options.Debug.Timing is on.
+func (t *Trainer) Timings() []tensor.Timing { return t.stage.prog.run.Timings() }

@@ -91,6 +91,17 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 	if err != nil {
 		return err
 	}
+	if err := s.timeSteps(ctx, t.Trainer, r); err != nil {
+		return err
+	}
+	if s.profile {
+		printTimings(t.Timings())
+	}
+	return nil
+}
+
+// timeSteps times the steps of a trainer.
+func (s *settings) timeSteps(ctx context.Context, t *train.Trainer, r *result) error {
 	r.BeforeKernel = sinceStart()
 	var c clock
 	c.start()
@@ -107,9 +118,6 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 		c.start()
 	}
 	r.StepSeconds, r.TokensPerSecond = median(c.seconds[s.warm:]), median(c.rates[s.warm:])
-	if s.profile {
-		printTimings(t.Timings())
-	}
 	return nil
 }
 

@@ -176,7 +176,7 @@ func TestGradients(t *testing.T) {
 }
 
 func TestSavedAdaptersComputeTheSame(t *testing.T) {
-	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.BFloat16} {
 		m, dir := tiny(t, "llama", dt), filepath.Join(t.TempDir(), "a")
 		a, err := houlsby.Attach(m, "a", houlsby.Config{Width: 4, Activation: "relu", Seed: 3})
 		require.NoError(t, err)

@@ -150,6 +150,27 @@ func (p *Prompt) Result() (*tensor.Param, error) {
 	return valuesOf[float32](run, out)
 }
 
+// Collapse puts what the encoder makes in the place of the encoder, as a file of
+// PEFT has it: the model computes the same with less work, and SetTrainable trains
+// the embeddings, or keys and values, themselves. Graphs that were built before
+// must be built again.
+func (p *Prompt) Collapse() error {
+	result, err := p.Result()
+	if err != nil {
+		return fmt.Errorf("soft: %w", err)
+	}
+	table, err := newTable(result.Shape()[0], result.Shape()[1], p.double())
+	if err != nil {
+		return err
+	}
+	wide, err := result.Convert(tensor.Float64)
+	if err != nil {
+		return err
+	}
+	p.enc = table
+	return table.table.Set(wide.Data64())
+}
+
 func valuesOf[T tensor.Float](run *tensor.Program, n *tensor.Node) (*tensor.Param, error) {
 	v, err := tensor.Values[T](run, n)
 	if err != nil {

@@ -232,7 +232,7 @@ func TestGradientsOfEncoders(t *testing.T) {
 
 func TestSavedPromptsComputeTheSame(t *testing.T) {
 	for name, c := range kinds {
-		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
+		for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64, tensor.BFloat16} {
 			t.Run(fmt.Sprint(name, dt), func(t *testing.T) {
 				m, dir := tiny(t, "llama", dt), filepath.Join(t.TempDir(), "p")
 				c.BaseModel, c.Zero = "some/model", false
@@ -266,5 +266,27 @@ func TestAZeroPrefixStartsAtZero(t *testing.T) {
 		assert.Equal(t, make([]float64, r.Len()), r.Data64())
 		pass := compute(t, m, tinyRows, p.Name())
 		assert.False(t, math.IsNaN(pass.Loss))
+	}
+}
+
+func TestACollapsedPromptComputesTheSame(t *testing.T) {
+	for name, c := range kinds {
+		m := tiny(t, "llama", tensor.Float32)
+		p, err := soft.Attach(m, "p", c)
+		require.NoError(t, err)
+		want := compute(t, m, tinyRows, "p")
+		require.NoError(t, p.Collapse())
+		assert.Equal(t, want, compute(t, m, tinyRows, "p"), name)
+		n := 0
+		for _, q := range p.Params() {
+			assert.False(t, q.Trainable())
+			n++
+		}
+		assert.Equal(t, 1, n)
+		dir := t.TempDir()
+		require.NoError(t, p.Save(dir, ""))
+		_, err = soft.Load(m, "q", dir)
+		require.NoError(t, err)
+		assert.Equal(t, want, compute(t, m, tinyRows, "q"), name)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
 )
 
 // initCase is one entry of init_stats.json: a linear layer or an embedding.
@@ -44,8 +45,7 @@ func TestOracleInitialValues(t *testing.T) {
 			case c.Embedding != nil:
 				t.Run("embedding", compareEmbedding)
 			case init == "":
-				tally.Skip("dora", "not supported yet")
-				continue
+				t.Run("dora", compareDoRA)
 			default:
 				tally.Skip(fmt.Sprintf("init_lora_weights %s in %d", init, c.In), "not offered")
 				continue
@@ -100,6 +100,25 @@ func compareEmbedding(t *testing.T) {
 		require.InDelta(t, 0, mean, initTolerance)
 		require.InDelta(t, 1, std, initTolerance)
 	}
+}
+
+// compareDoRA: the magnitude is the length of each row.
+func compareDoRA(t *testing.T) {
+	m := tiny(t, sized(30, 20), tensor.Float64)
+	a, err := lora.Attach(m, "a", lora.Config{Rank: 4, DoRA: true, Targets: []string{"down_proj"}})
+	require.NoError(t, err)
+	w := matrixOf(t, m, "model.layers.0.mlp.down_proj.weight")
+	for name, p := range a.Params() {
+		if name != "model.layers.0.mlp.down_proj.lora_magnitude_vector.a" {
+			continue
+		}
+		require.Equal(t, []int{20}, p.Shape())
+		for o, m := range p.Data64() {
+			require.InEpsilon(t, mat.Norm(w.RowView(o), 2), m, 1e-14)
+		}
+		return
+	}
+	require.Fail(t, "no magnitude")
 }
 
 func wide(p *tensor.Param) []float64 {

@@ -13,6 +13,7 @@ import (
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/model/modeltest"
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/mat"
@@ -189,6 +190,45 @@ func TestUpdatesHaveTheRankTheySay(t *testing.T) {
 		assert.Greater(t, values[2], 1e-6*values[0], name)
 		assert.Less(t, values[3], 1e-12*values[0], name)
 	}
+}
+
+// TestCURLoRAStaysInItsColumns is F16's: the change lies in the span of the columns of
+// W that were taken, and is no longer than the factors.
+func TestCURLoRAStaysInItsColumns(t *testing.T) {
+	const path = "model.layers.0.mlp.down_proj"
+	m := tiny(t, llamaConfig, tensor.Float64)
+	before := matrixOf(t, m, path+".weight")
+	a, err := lora.Attach(m, "a", lora.Config{Method: lora.CURLoRA, Rank: 3, Targets: []string{"layers.0.mlp.down_proj"}})
+	require.NoError(t, err)
+	shift(t, a)
+	dir := t.TempDir()
+	require.NoError(t, a.Save(dir, ""))
+	_, err = a.Merge()
+	require.NoError(t, err)
+	f, err := safetensors.Open(filepath.Join(dir, weightsName))
+	require.NoError(t, err)
+	defer f.Close()
+	factor := func(name string, rows, columns int) *mat.Dense {
+		return mat.NewDense(rows, columns, floats(t, f, "base_model.model."+path+".curlora_"+name))
+	}
+	c, u, r := factor("C", 16, 3), factor("U", 3, 3), factor("R", 3, 24)
+	columns := 0
+	for j := range 24 {
+		for k := range 3 {
+			if math.Abs(before.At(0, j)-c.At(0, k)) < 1e-7 && math.Abs(before.At(9, j)-c.At(9, k)) < 1e-7 {
+				columns++
+			}
+		}
+	}
+	require.Equal(t, 3, columns, "columns of the weight, all different")
+	var change, fitted, back mat.Dense
+	change.Sub(matrixOf(t, m, path+".weight"), before)
+	require.NoError(t, fitted.Solve(c, &change)) // least squares
+	back.Mul(c, &fitted)
+	back.Sub(&back, &change)
+	length := mat.Norm(&change, 2)
+	require.Less(t, mat.Norm(&back, 2), 1e-6*length, "the file has float32 precision here")
+	require.LessOrEqual(t, length, mat.Norm(c, 2)*mat.Norm(u, 2)*mat.Norm(r, 2))
 }
 
 func matrixOf(t *testing.T, m model.Model, name string) *mat.Dense {

@@ -55,3 +55,24 @@ type written struct {
 func (e written) String() string {
 	return fmt.Sprintf("%s: %.1f MiB in %.1f s", e.Out, float64(e.Bytes)/(1<<20), e.Seconds)
 }
+
+type blended struct {
+	Method string   `json:"method"`
+	With   []string `json:"with"`
+}
+
+func (e blended) String() string {
+	return fmt.Sprintf("averaged %d models (%s): %s", len(e.With), e.Method, strings.Join(e.With, ", "))
+}
+
+type quantized struct {
+	Worst string  `json:"worst"`
+	RMSE  float64 `json:"rmse"`
+}
+
+func (e quantized) String() string {
+	if e.Worst == "" {
+		return "the file holds the weights exactly"
+	}
+	return fmt.Sprintf("the weight that moved most is %s, by %.2g (root of the mean square)", e.Worst, e.RMSE)
+}

@@ -1,16 +1,17 @@
 // Merge adds a PEFT adapter to its base model and writes the sum as a Hugging
-// Face folder, which needs no adapter any more. Without -adapter it converts:
-// a GGUF file becomes a folder, or weights another type.
+// Face folder, which needs no adapter any more. Without -adapter it converts: a GGUF
+// file becomes a folder, or weights another type; with an -out that ends in .gguf it
+// writes a file of llama.cpp. With -with it averages: checkpoints, or adapters of the
+// same base, by a model soup, SLERP, TIES or DARE.
 //
 //	go run ./examples/merge -model gemma-3-270m-q4_k_m.gguf -adapter run1 -out merged -dtype bfloat16
+//	go run ./examples/merge -model gemma-3-270m-q4_k_m.gguf -with run1,run2 -method ties -out merged.gguf -gguf q4_k
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +28,12 @@ var (
 	adapter = flag.String("adapter", "", "PEFT `folder` of the adapter; empty to convert only")
 	out     = flag.String("out", "", "`folder` to write; it must not hold anything")
 	dtype   = flag.String("dtype", "", "type of the weights: float32, bfloat16 or float16; empty keeps that of matrices (float32 for quantised ones)")
+	kind    = flag.String("gguf", "f16", "type of the matrices in a .gguf file: f32, f16, bf16, q8_0, q4_0, q4_k, q5_k or q6_k")
+	with    = flag.String("with", "", "average these, with commas between them: `folders` of checkpoints, or of adapters of -model")
+	how     = flag.String("method", "linear", "how to average: linear, slerp, ties, dare or dare_ties; all but linear average what was added to -model")
+	weights = flag.String("weights", "", "how much each of -with counts, with commas between them; empty: all the same")
+	density = flag.Float64("density", 0, "share of elements that ties and dare keep; 0 for 0.2 and 0.5")
+	seed    = flag.Uint64("seed", 0, "of what dare drops")
 	asJSON  = flag.Bool("json", false, "print one JSON object a line and nothing else")
 )
 
@@ -60,34 +67,19 @@ func run(context.Context) error {
 			return err
 		}
 	}
+	if *with != "" {
+		if err := average(c, stored); err != nil {
+			return err
+		}
+	}
 	if err := os.MkdirAll(filepath.Dir(filepath.Clean(*out)), 0o755); err != nil {
 		return err
 	}
-	if err := auto.Save(*out, c, auto.SaveOptions{Dtype: stored}); err != nil {
-		return err
-	}
-	bytes, err := folderBytes(*out)
+	bytes, err := write(c, stored)
 	if err != nil {
 		return err
 	}
 	return say("result", written{*out, bytes, time.Since(began).Seconds()})
-}
-
-// checkOut wants a folder in which nothing can be lost.
-func checkOut(dir string) error {
-	if dir == "" {
-		return errors.New("-out: got none, want a folder to write")
-	}
-	entries, err := os.ReadDir(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("-out: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("-out: %s is not empty, it holds %s", dir, entries[0].Name())
-	}
-	return nil
 }
 
 // merge adds the adapter to the weights in memory.
@@ -105,15 +97,4 @@ func merge(c *auto.Checkpoint) error {
 		return fmt.Errorf("%s changes nothing: the adapter was not trained, or its changes are lost in the type of the weights (-dtype float32 keeps them)", *adapter)
 	}
 	return say("merged", merged{config.Rank, config.Alpha, len(r.Changed), r.Largest, r.Rounding, r.Shared})
-}
-
-// folderBytes is the size of the files in a folder.
-func folderBytes(dir string) (n int64, err error) {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			n += info.Size()
-		}
-	}
-	return n, err
 }

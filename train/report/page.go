@@ -50,14 +50,14 @@ type evaluations struct {
 	HasBounds     bool
 }
 
-func newPage(title string, in *inputs) *page {
+func newPage(r Run, in *inputs) *page {
 	p := &page{
-		Title:    visible(title),
+		Title:    visible(r.Title),
 		Policy:   policy(),
 		Style:    template.CSS(styleText),
 		Script:   template.JS(scriptText),
 		Done:     in.run.finished,
-		Notes:    in.notes(),
+		Notes:    append(slices.Clone(r.Notes), in.notes()...),
 		Evals:    in.evaluations(),
 		Sections: in.metrics.sections(),
 		Samples:  in.samples.gallery(),

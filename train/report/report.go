@@ -24,6 +24,9 @@ type Run struct {
 	// Title stands at the top of the page; "" means "Training run" and the
 	// kind of training.
 	Title string
+	// Notes stand above the evaluations: what a reader should know about the
+	// numbers.
+	Notes []string
 }
 
 // Report writes the page of the run in the folder dir. Files that are absent,
@@ -42,7 +45,7 @@ func (r Run) write(w io.Writer, files fs.FS, dir string) error {
 	if len(in.missing) == 3 {
 		return fmt.Errorf("%w: %s: got none of %s, %s, %s, want at least one", ErrNotARun, dir, runName, metricsName, samplesName)
 	}
-	if err := pageTemplate.Execute(w, newPage(r.Title, in)); err != nil {
+	if err := pageTemplate.Execute(w, newPage(r, in)); err != nil {
 		return fmt.Errorf("report: write: %w", err)
 	}
 	return nil

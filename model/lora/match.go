@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/posttrain/posttrain/model/nn"
 )
 
 // matcher decides which layers a configuration adapts, and how.
@@ -75,12 +77,29 @@ func (m *matcher) fits(l *layer) error {
 		return bad("a magnitude (use_dora)", "inner linear layers")
 	case m.Init.decomposes() && l.kind != inner:
 		return bad("an update taken out of the weight (init "+string(m.Init)+")", "inner linear layers")
-	case m.Method != LoRA && l.kind == embedding:
-		return bad("an update of method "+m.Method.peft(), "linear layers")
 	case m.Method == IA3 && l.kind == head && !newScaling(m, l).(*scaling).inward:
 		return bad("a scaling of logits (IA3)", "inner linear layers, or of feed-forward modules")
 	}
-	return nil
+	return takes(l, m.kind().update(m, l).adapter(), m.Method)
+}
+
+// takes is nil if a layer of that kind can hold an adapter.
+func takes(l *layer, adapter any, method Method) error {
+	var ok bool
+	want := "linear layers"
+	switch l.kind {
+	case embedding:
+		_, ok = adapter.(nn.LookupAdapter)
+	case head:
+		want = "inner linear layers"
+		_, ok = adapter.(nn.HeadAdapter)
+	default:
+		_, ok = adapter.(nn.Adapter)
+	}
+	if adapter == nil || ok {
+		return nil
+	}
+	return fmt.Errorf("%w: an update of method %s of %s, want one of %s only", ErrConfig, method.peft(), l.path, want)
 }
 
 // saves says whether the adapter has a whole copy of the layer at path. As in

@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 }
 
 // off are the values that turn an option off.
-var off = []string{"null", "false", "[]", "{}", `""`, "0"}
+var off = []string{"null", "false", "[]", "{}", `""`, "0", "0.0"}
 
 // parsePEFT reads adapter_config.json; name stands for its path in errors. It
 // refuses every variant that would be computed wrongly.

@@ -187,7 +187,7 @@ const roundingTol = 1e-12
 // The check of card P5: 3 states × 5 actions, exact expectations. The KL never exceeds
 // δ, the expected reward never falls and reaches the optimum.
 func TestTRPOClimbsWithinItsRegion(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range seeds() {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := newWorld(seed, 3, 5)
 			logits := make([]float64, 15)

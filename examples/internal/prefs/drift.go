@@ -20,6 +20,9 @@ import (
 //	                               what was learnt
 //	length/accuracy_longer         pairs whose chosen answer is the longer one: share
 //	length/accuracy_shorter        in which it gained more; and the others
+//	logps/accuracy                 share of pairs whose chosen answer is the likelier
+//	                               one, with a 95 % interval (_low, _high): unlike
+//	                               rewards/accuracies it means something at the start
 type Drift struct {
 	scorer *dpo.Scorer
 	pairs  []dpo.Pair
@@ -102,6 +105,9 @@ func (d *Drift) Evaluate(ctx context.Context, m *train.Metrics) error {
 		change, length = append(change, c-r), append(length, float64(len(p.Chosen)-len(p.Rejected)))
 	}
 	m.Set("length/correlation", correlation(change, length))
+	if d.good == nil {
+		agree(m, now)
+	}
 	return nil
 }
 

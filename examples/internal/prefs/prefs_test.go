@@ -31,7 +31,7 @@ func Example() {
 	fmt.Println(in.Report)
 	fmt.Println(c.Tokenizer.Decode(p.Prompt, true), c.Tokenizer.Decode(p.Chosen, true), c.Tokenizer.Decode(p.Rejected, true))
 	// Output:
-	// 3 of 3 comparisons kept, 66 tokens
+	// 3 of 3 comparisons kept, 62 tokens
 	// 34+36= 70 80
 }
 

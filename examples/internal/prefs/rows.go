@@ -173,3 +173,22 @@ func LongestRow(lists ...[]unpaired.Row) int {
 	}
 	return n
 }
+
+// FilterPerplexity drops training pairs whose chosen answer is above the bound under
+// the policy as it is.
+func (p *Pairs) FilterPerplexity(ctx context.Context, f *cli.Flags, policy dpo.Policy, bound float64) (dpo.PerplexityReport, error) {
+	s, err := dpo.NewScorer(policy.Model, policy.AdapterName(), dpo.ScoreOptions{MicroTokens: max(512, Longest(p.Training)), Device: f.Device()})
+	if err != nil {
+		return dpo.PerplexityReport{}, err
+	}
+	scores, err := s.Score(ctx, p.Training)
+	if err != nil {
+		return dpo.PerplexityReport{}, err
+	}
+	kept, r := dpo.FilterPerplexity(scores, bound)
+	if len(kept) == 0 {
+		return r, fmt.Errorf("-perplexity: got %v, want a bound that some pair is below", r)
+	}
+	p.Training = kept
+	return r, nil
+}

@@ -99,7 +99,7 @@ func TestValidateReportsAllFaults(t *testing.T) {
 
 func TestParsePEFTRefusesByName(t *testing.T) {
 	for field, want := range map[string]string{
-		`"peft_type":"LOHA"`:               `peft_type: got "LOHA", which is not supported, want one of LORA, ADALORA, CURLORA, IA3, TRAINABLE_TOKENS`,
+		`"peft_type":"LOKR"`:               `peft_type: got "LOKR", which is not supported, want one of LORA, ADALORA, CURLORA, IA3, LOHA, TRAINABLE_TOKENS`,
 		`"bias":"some"`:                    `bias: got "some": want "lora_only", "all" or none`,
 		`"bias":7`:                         "bias: got 7",
 		`"use_dora":true,"lora_bias":true`: "both a magnitude (use_dora) and a bias on B (lora_bias) are given",
@@ -174,6 +174,7 @@ func TestConfigSurvivesAFile(t *testing.T) {
 		{Method: AdaLoRA, Rank: 9, Alpha: 3, Dropout: 0.1, Targets: []string{"x"}, Budget: Budget{TargetRank: 2, TotalSteps: 90, Warmup: 5, Final: 7, Interval: 3, Beta1: 0.5, Beta2: 0.6,
 			Orthogonality: 0.2, Kept: Patterns[[]bool]{{"model.x", []bool{true, false}}}}},
 		{Method: CURLoRA, Rank: 5, Dropout: 0.1, Targets: []string{"x"}, RankPattern: Patterns[int]{{"y", 1}}, Layers: []int{1}},
+		{Method: LoHa, Rank: 3, Alpha: 5, Targets: []string{"x"}, AlphaPattern: Patterns[float64]{{"y", 2}}, Layers: []int{4}, LayersPattern: []string{"h"}},
 		{Method: TrainableTokens, Tokens: Patterns[[]int]{{"", []int{4}}}},
 		{Method: TrainableTokens, Tokens: Patterns[[]int]{{"embed_tokens", []int{4, 1}}}},
 	} {

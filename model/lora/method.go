@@ -23,6 +23,8 @@ const (
 	// CURLoRA is a small matrix between columns and rows of the weight. PEFT does
 	// not have it.
 	CURLoRA Method = "CURLORA"
+	// LoHa is the product of two low-rank matrices, element by element.
+	LoHa Method = "LOHA"
 	// TrainableTokens has nothing but rows of tokens (Config.Tokens).
 	TrainableTokens Method = "TRAINABLE_TOKENS"
 )
@@ -50,6 +52,7 @@ func kinds() map[Method]methodKind {
 		IA3:             {update: newScaling, fields: ia3Fields, write: writeIA3, targets: []string{"k_proj", "v_proj", "down_proj"}},
 		AdaLoRA:         {update: newSpectral, fields: adaFields, write: writeAda, targets: []string{AllLinear}},
 		CURLoRA:         {update: newCUR, fields: curFields, write: writeCUR, targets: []string{AllLinear}},
+		LoHa:            {update: newHadamard, fields: hadamardFields, write: writeHadamard, targets: []string{AllLinear}},
 		TrainableTokens: {fields: tokenFields, write: writeTokens},
 	}
 }

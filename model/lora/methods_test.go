@@ -27,6 +27,7 @@ func methods() map[string]lora.Config {
 		"ia3":          {Method: lora.IA3, Targets: []string{"k_proj", "o_proj", "down_proj"}, Feedforward: []string{"down_proj"}},
 		"adalora":      {Method: lora.AdaLoRA, Rank: 3, Budget: lora.Budget{TotalSteps: 9}},
 		"curlora":      {Method: lora.CURLoRA, Rank: 3},
+		"loha":         {Method: lora.LoHa, Rank: 2},
 		"heads":        {Method: lora.CURLoRA, Rank: 3, Targets: []string{"lm_head", "q_proj"}},
 		"ada heads":    {Method: lora.AdaLoRA, Rank: 3, Targets: []string{"lm_head", "q_proj"}, Budget: lora.Budget{TotalSteps: 9}},
 		"ia3 head":     {Method: lora.IA3, Targets: []string{"lm_head", "q_proj"}, Feedforward: []string{"lm_head"}},
@@ -308,7 +309,7 @@ func TestMethodsNeedFittingLayers(t *testing.T) {
 		"power iterations are 2, want 0, or more with init pissa":            {PowerIterations: 2},
 		`init is "loftq", want "pissa", "olora" or none`:                     {Init: "loftq"},
 		"warmup and final steps are 5 and 5 of 9, want some between them":    {Method: lora.AdaLoRA, Budget: lora.Budget{TotalSteps: 9, Warmup: 5, Final: 5}},
-		"dropout is 0.1, want 0 with method IA3":                             {Method: lora.IA3, Dropout: 0.1},
+		"dropout is set, want it only with LORA":                             {Method: lora.IA3, Dropout: 0.1},
 		"both feed-forward names and a pattern of them are given":            {Method: lora.IA3, Feedforward: []string{"x"}, FeedforwardPattern: "y"},
 	} {
 		_, err := lora.Attach(m, "a", c)
@@ -330,7 +331,7 @@ func TestEveryFamilyTakesEveryMethod(t *testing.T) {
 	for _, f := range auto.Families() {
 		for name, c := range map[string]lora.Config{
 			"dora": {Rank: 3, DoRA: true}, "ia3": {Method: lora.IA3, Targets: []string{lora.AllLinear}}, "ia3 in": {Method: lora.IA3, Targets: []string{lora.AllLinear}, FeedforwardPattern: ".*"},
-			"curlora": {Method: lora.CURLoRA, Rank: 3}, "adalora": {Method: lora.AdaLoRA, Rank: 3, Budget: lora.Budget{TotalSteps: 9}}, "pissa": {Rank: 3, Init: lora.PiSSA},
+			"curlora": {Method: lora.CURLoRA, Rank: 3}, "loha": {Method: lora.LoHa, Rank: 2}, "adalora": {Method: lora.AdaLoRA, Rank: 3, Budget: lora.Budget{TotalSteps: 9}}, "pissa": {Rank: 3, Init: lora.PiSSA},
 		} {
 			t.Run(fmt.Sprintf("%s/%s", f.ModelType, name), func(t *testing.T) {
 				c.ExcludePattern = `.*\.experts\..*`

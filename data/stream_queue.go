@@ -20,6 +20,7 @@ type queue struct {
 	used    int // of entries
 	next    int
 	drawn   int          // rows drawn so far: keys the choice of parts
+	weights []float64    // by part
 	ahead   []PartCursor // behind the rows drawn, by part
 	shares  []float64    // epochs finished, by part
 	end     error        // why nothing more is drawn
@@ -41,6 +42,9 @@ type worker struct{ prepare *Preparer }
 // init makes the workers and fixes the shapes by the first rows.
 func (q *queue) init(s *Stream, enc Encoder) error {
 	q.stream, q.shares, q.ahead = s, make([]float64, len(s.parts)), make([]PartCursor, len(s.parts))
+	for _, p := range s.parts {
+		q.weights = append(q.weights, p.weight)
+	}
 	for range s.opts.Workers {
 		p, err := NewPreparer(enc, s.opts.Prepare)
 		if err != nil {
@@ -125,18 +129,7 @@ func (q *queue) choose() int {
 	if len(parts) == 1 {
 		return 0
 	}
-	sum := 0.0
-	for _, p := range parts {
-		sum += p.weight
-	}
-	const bits = 53
-	u := float64(mix(q.stream.opts.Batch.Seed, uint64(q.drawn))>>(64-bits)) / (1 << bits) * sum
-	for i, p := range parts {
-		if u -= p.weight; u < 0 {
-			return i
-		}
-	}
-	return len(parts) - 1
+	return pick(q.weights, mix(q.stream.opts.Batch.Seed, uint64(q.drawn)))
 }
 
 // tokenize makes examples of the rows drawn.

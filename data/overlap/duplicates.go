@@ -56,7 +56,7 @@ type Duplicates struct {
 	opts  DuplicateOptions
 	bands int // groups of hashes; texts that agree on one group are compared
 	rows  int // hashes in a group
-	seeds []uint64
+	seeds []uint64 // factor and summand of each hash function
 
 	count   int
 	exact   map[[16]byte]int32 // of every text kept
@@ -85,7 +85,7 @@ func NewDuplicates(o DuplicateOptions) (*Duplicates, error) {
 	d := &Duplicates{opts: o, exact: map[[16]byte]int32{}, buckets: map[uint64][]int32{}, own: make([]uint32, o.Hashes)}
 	d.bands, d.rows = banding(o.Hashes, o.Threshold)
 	for i := range o.Hashes {
-		d.seeds = append(d.seeds, mix(o.Seed, uint64(i)))
+		d.seeds = append(d.seeds, mix(o.Seed, uint64(2*i))|1, mix(o.Seed, uint64(2*i+1)))
 	}
 	return d, nil
 }
@@ -124,8 +124,9 @@ func (d *Duplicates) sign() {
 		return
 	}
 	runsOf(d.words, n, func(hash uint64) {
-		for i, seed := range d.seeds {
-			if h := uint32(mix(hash, seed) >> 32); h < d.own[i] {
+		for i := range d.own {
+			// Multiply-shift (Dietzfelbinger et al. 1997); hash is mixed already.
+			if h := uint32((hash*d.seeds[2*i] + d.seeds[2*i+1]) >> 32); h < d.own[i] {
 				d.own[i] = h
 			}
 		}

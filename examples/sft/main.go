@@ -15,7 +15,6 @@ import (
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/train"
 	"github.com/posttrain/posttrain/train/report"
@@ -55,7 +54,7 @@ func run(ctx context.Context) error {
 	}
 	policy := sft.Policy{Model: c.Model}
 	if !flags.Full {
-		if policy.Adapter, err = adapter(c); err != nil {
+		if err := addAdapter(&policy); err != nil {
 			return err
 		}
 	}
@@ -89,18 +88,6 @@ func target() data.Loss {
 	return data.LossDefault
 }
 
-// adapter is the one in -adapter, or a fresh one.
-func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
-	if flags.Adapter == "" {
-		return lora.Attach(c.Model, "default", lora.Config{Rank: flags.Rank, Alpha: 2 * float64(flags.Rank), Seed: flags.Seed})
-	}
-	a, err := lora.Load(c.Model, "default", flags.Adapter)
-	if err != nil {
-		return nil, err
-	}
-	return a, a.SetTrainable(true)
-}
-
 // trainer puts policy, data and options together.
 func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sft.Trainer, error) {
 	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: src.Options().TokensPerMicro, Recompute: *recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
@@ -115,14 +102,17 @@ func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sf
 	if flags.Full {
 		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
 	}
+	kind, tokens := adapterSettings()
 	settings, err := json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Loss        string      `json:"loss"`
 		Smoothing   float64     `json:"label_smoothing,omitempty"`
 		Assistant   bool        `json:"assistant_only,omitempty"`
 		Stream      bool        `json:"stream,omitempty"`
+		Method      string      `json:"method,omitempty"`
+		Virtual     int         `json:"virtual_tokens,omitempty"`
 		Computation sft.Options `json:"computation"`
-	}{flags, *loss, *smoothing, *assistant, *stream, o})
+	}{flags, *loss, *smoothing, *assistant, *stream, kind, tokens, o})
 	if err != nil {
 		return nil, err
 	}

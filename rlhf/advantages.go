@@ -85,8 +85,8 @@ func (k KLInReward) Validate() error {
 	return nil
 }
 
-// penalty is that of each token of a completion.
-func (k KLInReward) penalty(c *rollout.Completion, mask []float64) []float64 {
+// penalty is that of each token of a completion; factor adapts β.
+func (k KLInReward) penalty(c *rollout.Completion, mask []float64, factor float64) []float64 {
 	estimate := advantage.K3
 	switch k.Estimator {
 	case K1:
@@ -97,7 +97,7 @@ func (k KLInReward) penalty(c *rollout.Completion, mask []float64) []float64 {
 	out := make([]float64, len(c.Tokens))
 	for t := range out {
 		if mask[t] != 0 {
-			out[t] = k.Coef * estimate(c.Old[t]-c.Ref[t])
+			out[t] = factor * k.Coef * estimate(c.Old[t]-c.Ref[t])
 		}
 	}
 	return out
@@ -130,7 +130,7 @@ func (s *stage) scored() Scored {
 			in.Parts[k] = append(in.Parts[k], c.Rewards[k])
 		}
 		if k := s.opts.KLInReward; k.Coef != 0 {
-			in.Penalty = append(in.Penalty, k.penalty(c, mask))
+			in.Penalty = append(in.Penalty, k.penalty(c, mask, s.control.KL))
 		}
 	}
 	if r := s.opts.RewardClip; r != (RewardClip{}) {

@@ -23,6 +23,13 @@ type Options struct {
 	KLInReward KLInReward `json:"kl_in_reward,omitzero"`
 	// RewardClip limits rewards before anything else is made of them.
 	RewardClip RewardClip `json:"reward_clip,omitzero"`
+	// KLControl and EntropyControl adapt coefficients while training.
+	KLControl      KLControl      `json:"kl_control,omitzero"`
+	EntropyControl EntropyControl `json:"entropy_control,omitzero"`
+	// TopEntropy lets only this share of the tokens of a step teach the policy, those
+	// at which it is least sure (advantage.TopEntropy); it costs a forward pass a step.
+	// 0 and 1 take all.
+	TopEntropy float64 `json:"top_entropy,omitempty"`
 	// Reference is what KL terms compare with.
 	Reference Reference `json:"-"`
 
@@ -134,6 +141,7 @@ func (o Options) Validate() error {
 	if v, ok := o.Advantages.(validator); ok {
 		faults = append(faults, v.Validate())
 	}
+	faults = append(faults, o.validateControls())
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -188,6 +196,6 @@ func (o *Options) steps() int { return o.StepsPerGeneration * o.Iterations }
 
 // needs says what has to be computed of every rollout.
 func (o *Options) needs() (old, ref bool) {
-	old = o.steps() > 1 || o.Correction.Mode != advantage.NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0 || o.Objective.OffPolicy != 0
-	return old, o.Objective.Needs().Ref || o.KLInReward.Coef != 0
+	old = o.steps() > 1 || o.Correction.Mode != advantage.NoCorrection || o.KLInReward.Coef != 0 || o.Rollout.Replay > 0 || o.Objective.OffPolicy != 0 || o.KLControl.Target != 0
+	return old, o.Objective.Needs().Ref || o.KLInReward.Coef != 0 || o.KLControl.Target != 0
 }

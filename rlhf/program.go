@@ -28,9 +28,10 @@ type program struct {
 	policy.Texts
 	ends, row *tensor.Node // (R), (M)
 
-	seed, entropyCoef                          policy.Number // (1)
-	advantage, mask, old, ref, sampler, weight policy.Number // (M)
-	rowWeight, lengths, groupLengths           policy.Number // (R)
+	seed, entropyCoef                                policy.Number // (1)
+	klCoef                                           policy.Number // (1)
+	advantage, mask, keep, old, ref, sampler, weight policy.Number // (M)
+	rowWeight, lengths, groupLengths                 policy.Number // (R)
 
 	loss    *tensor.Node // (1)
 	logProb *tensor.Node // (M)
@@ -39,7 +40,9 @@ type program struct {
 }
 
 // uses says which inputs a program has.
-type uses struct{ old, ref, sampler, weight, rowWeight, entropyCoef, groupLengths bool }
+type uses struct {
+	old, ref, sampler, weight, rowWeight, entropyCoef, groupLengths, keep, kl bool
+}
 
 func (o *Options) uses() uses {
 	old, _ := o.needs()
@@ -47,12 +50,16 @@ func (o *Options) uses() uses {
 		old: old, ref: o.Objective.Needs().Ref, sampler: o.Objective.OffPolicy != 0,
 		weight: o.Correction.perToken(), rowWeight: o.Correction.perRow(),
 		entropyCoef: o.Objective.Entropy != 0, groupLengths: o.Objective.Average().Over == MeanOfGroups,
+		keep: o.keeps(), kl: o.Objective.KL.Coef != 0,
 	}
 }
 
-// compile builds and compiles the program.
-func compile(p Policy, o *Options, params []*tensor.Param, arena *tensor.Arena) (*program, error) {
-	g, pr, co, err := describe(p, o, params)
+// keeps says whether only some tokens teach.
+func (o *Options) keeps() bool { return o.TopEntropy > 0 && o.TopEntropy < 1 }
+
+// compile builds and compiles the program; ref is nil without a KL term.
+func compile(p Policy, o *Options, params []*tensor.Param, ref *frozen, arena *tensor.Arena) (*program, error) {
+	g, pr, co, err := describe(p, o, params, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +70,8 @@ func compile(p Policy, o *Options, params []*tensor.Param, arena *tensor.Arena) 
 
 // plan is the memory plan of what compile would make.
 func plan(p Policy, o *Options, params []*tensor.Param) (tensor.Plan, error) {
-	g, pr, co, err := describe(p, o, params)
+	// A reference takes what the model does, whatever its adapter.
+	g, pr, co, err := describe(p, o, params, &frozen{model: p.Model})
 	if err != nil {
 		return tensor.Plan{}, err
 	}
@@ -81,7 +89,7 @@ func (pr *program) outputs() tensor.Nodes {
 }
 
 // describe builds the graph.
-func describe(p Policy, o *Options, params []*tensor.Param) (*tensor.Graph, *program, tensor.CompileOptions, error) {
+func describe(p Policy, o *Options, params []*tensor.Param, ref *frozen) (*tensor.Graph, *program, tensor.CompileOptions, error) {
 	pr := &program{}
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
@@ -90,7 +98,12 @@ func describe(p Policy, o *Options, params []*tensor.Param) (*tensor.Graph, *pro
 		if params != nil && o.Recompute {
 			inputs.OnLayer = func(x *tensor.Node) { co.Checkpoints = append(co.Checkpoints, x) }
 		}
-		lp := distribution(p.Model, inputs, g, o.Generate.Temperature).LogProbs(pr.Rows, pr.Targets)
+		d := distribution(p.Model, inputs, g, o.Generate.Temperature)
+		lp := d.LogProbs(pr.Rows, pr.Targets)
+		if o.Objective.Needs().ExactKL {
+			other := distribution(ref.model, pr.Inputs(ref.adapter), g, o.Generate.Temperature)
+			in.ExactKL = tensor.TokenKL(d, other, pr.Rows).PolicyToReference
+		}
 		in.LogProb, in.Entropy = lp.LogProb, lp.Entropy
 		total := o.Objective.Build(g, in)
 		pr.loss, pr.logProb, pr.metrics = tensor.Sum(total.Loss), lp.LogProb, total.Metrics
@@ -132,6 +145,7 @@ func (pr *program) declare(g *tensor.Graph, o *Options, dt tensor.Dtype) Tokens 
 		{u.old, &pr.old, "batch.old", t.Targets, &in.Old}, {u.ref, &pr.ref, "batch.ref", t.Targets, &in.Ref},
 		{u.sampler, &pr.sampler, "batch.sampler", t.Targets, &in.Sampler}, {u.weight, &pr.weight, "batch.weight", t.Targets, &in.Weight},
 		{u.rowWeight, &pr.rowWeight, "batch.row_weight", s.rows, &in.RowWeight}, {u.groupLengths, &pr.groupLengths, "batch.group_lengths", s.rows, &in.GroupLengths},
+		{u.keep, &pr.keep, "batch.keep", t.Targets, &in.Keep}, {u.kl, &pr.klCoef, "batch.kl_coef", 1, &in.KLCoef},
 		{u.entropyCoef, &pr.entropyCoef, "batch.entropy_coef", 1, &in.EntropyCoef},
 	} {
 		if x.used {
@@ -144,7 +158,7 @@ func (pr *program) declare(g *tensor.Graph, o *Options, dt tensor.Dtype) Tokens 
 // axes lists the dynamic axes.
 func (pr *program) axes() []tensor.Axis {
 	targets, rows := tensor.Nodes{pr.row}, tensor.Nodes{pr.ends}
-	for _, x := range []*policy.Number{&pr.advantage, &pr.mask, &pr.old, &pr.ref, &pr.sampler, &pr.weight} {
+	for _, x := range []*policy.Number{&pr.advantage, &pr.mask, &pr.keep, &pr.old, &pr.ref, &pr.sampler, &pr.weight} {
 		if x.Node != nil {
 			targets = append(targets, x.Node)
 		}
@@ -159,9 +173,9 @@ func (pr *program) axes() []tensor.Axis {
 
 // given are the numbers of a micro-batch that come from outside of it.
 type given struct {
-	seed, entropyCoef                          float64
-	advantage, mask, old, ref, sampler, weight []float64 // (M)
-	rowWeight, lengths, groupLengths           []float64 // (R)
+	seed, entropyCoef, klCoef                        float64
+	advantage, mask, keep, old, ref, sampler, weight []float64 // (M)
+	rowWeight, lengths, groupLengths                 []float64 // (R)
 }
 
 // compute runs the program on a micro-batch; the gradients are those of
@@ -180,8 +194,8 @@ func (pr *program) compute(b *microBatch, in *given) (float64, error) {
 		n *policy.Number
 		v []float64
 	}{
-		{&pr.seed, []float64{in.seed}}, {&pr.entropyCoef, []float64{in.entropyCoef}},
-		{&pr.advantage, in.advantage}, {&pr.mask, in.mask}, {&pr.old, in.old}, {&pr.ref, in.ref}, {&pr.sampler, in.sampler}, {&pr.weight, in.weight},
+		{&pr.seed, []float64{in.seed}}, {&pr.entropyCoef, []float64{in.entropyCoef}}, {&pr.klCoef, []float64{in.klCoef}},
+		{&pr.advantage, in.advantage}, {&pr.mask, in.mask}, {&pr.keep, in.keep}, {&pr.old, in.old}, {&pr.ref, in.ref}, {&pr.sampler, in.sampler}, {&pr.weight, in.weight},
 		{&pr.rowWeight, in.rowWeight}, {&pr.lengths, in.lengths}, {&pr.groupLengths, in.groupLengths},
 	} {
 		if x.n.Node == nil {

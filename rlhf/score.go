@@ -9,31 +9,34 @@ import (
 	"github.com/posttrain/posttrain/tensor"
 )
 
-// scorer computes log-probabilities of completions under a frozen policy, at the
-// temperature of sampling.
+// scorer computes a number of each token of completions under a policy as it stands,
+// at the temperature of sampling: its log-probability, or another statistic.
 type scorer struct {
 	run *tensor.Program
 	policy.Texts
-	logProb *tensor.Node // (M)
-	micro   []microBatch
-	values  []float64
+	value  *tensor.Node // (M)
+	micro  []microBatch
+	values []float64
 }
 
-func newScorer(m model.Model, adapter string, o *Options, arena *tensor.Arena) (*scorer, error) {
+func newScorer(m model.Model, adapter string, o *Options, arena *tensor.Arena, of func(tensor.LogProbs) *tensor.Node) (*scorer, error) {
 	s := &scorer{}
 	g, err := tensor.Build(func(g *tensor.Graph) {
 		s.Declare(g, o.size().texts())
-		s.logProb = distribution(m, s.Inputs(adapter), g, o.Generate.Temperature).LogProbs(s.Rows, s.Targets).LogProb
+		s.value = of(distribution(m, s.Inputs(adapter), g, o.Generate.Temperature).LogProbs(s.Rows, s.Targets))
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.run, err = tensor.Compile(g, tensor.Nodes{s.logProb}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes()})
+	s.run, err = tensor.Compile(g, tensor.Nodes{s.value}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes()})
 	return s, err
 }
 
-// score calls set with the log-probabilities of every completion.
-func (s *scorer) score(l *layout, list []*rollout.Completion, set func(c *rollout.Completion, logProbs []float64)) error {
+// logProb is what scorers usually compute.
+func logProb(lp tensor.LogProbs) *tensor.Node { return lp.LogProb }
+
+// score calls set with the numbers of every completion.
+func (s *scorer) score(l *layout, list []*rollout.Completion, set func(c *rollout.Completion, values []float64)) error {
 	var err error
 	if s.micro, err = l.pack(s.micro, list); err != nil {
 		return err
@@ -52,7 +55,7 @@ func (s *scorer) score(l *layout, list []*rollout.Completion, set func(c *rollou
 		if err := s.run.Run(); err != nil {
 			return err
 		}
-		if s.values, err = policy.AppendValues(s.values[:0], s.run, s.logProb); err != nil {
+		if s.values, err = policy.AppendValues(s.values[:0], s.run, s.value); err != nil {
 			return err
 		}
 		for k, c := range b.rows {

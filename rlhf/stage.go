@@ -7,6 +7,7 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -23,6 +24,7 @@ type stage struct {
 	generator *generate.Generator // nil where others sample
 	reference *frozen             // nil without a KL term
 	scorer    *scorer             // of the policy as it is; nil where old log-probabilities are not needed
+	unsure    *scorer             // entropies; nil where all tokens teach
 	params    []*tensor.Param
 	list      []train.Parameter
 	prog      *program
@@ -47,6 +49,8 @@ type stage struct {
 	seen      measurement
 	clock     clock
 	corrected corrected
+	control   controls
+	kept      map[*rollout.Completion][]float64 // of the step: which tokens teach
 }
 
 // totals are counts over the whole optimizer step.
@@ -83,6 +87,9 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	}
 	s.first = s.at%s.opts.steps() == 0
 	if err := s.choose(); err != nil {
+		return err
+	}
+	if err := s.keepUnsure(); err != nil {
 		return err
 	}
 	s.at++
@@ -143,7 +150,13 @@ func (s *stage) prepare() error {
 		}
 	}
 	s.correct()
-	return s.estimate()
+	if err := s.estimate(); err != nil {
+		return err
+	}
+	if s.opts.KLControl.Target > 0 {
+		s.opts.KLControl.afterRollout(&s.control, r.Completions, s.mask)
+	}
+	return nil
 }
 
 // without are the completions that lack something.
@@ -290,8 +303,9 @@ func (s *stage) Backward(micro int, seed float64) error {
 func (s *stage) give(b *microBatch, seed float64) {
 	x := &s.in
 	x.seed = seed
-	x.entropyCoef = s.opts.Objective.Entropy * s.opts.Objective.Average().EntropyScale(s.totals.rows, s.totals.tokens)
-	for _, list := range []*[]float64{&x.advantage, &x.mask, &x.old, &x.ref, &x.sampler, &x.weight, &x.rowWeight, &x.lengths, &x.groupLengths} {
+	x.klCoef = s.opts.Objective.KL.Coef * s.control.KL
+	x.entropyCoef = s.control.Entropy * s.opts.Objective.Average().EntropyScale(s.totals.rows, s.totals.tokens)
+	for _, list := range []*[]float64{&x.advantage, &x.mask, &x.keep, &x.old, &x.ref, &x.sampler, &x.weight, &x.rowWeight, &x.lengths, &x.groupLengths} {
 		*list = (*list)[:0]
 	}
 	use := s.opts.uses()
@@ -300,6 +314,7 @@ func (s *stage) give(b *microBatch, seed float64) {
 		x.groupLengths = append(x.groupLengths, s.totals.groups[c.Group])
 		mask := s.mask(c)
 		x.mask = append(x.mask, mask...)
+		x.keep = append(x.keep, s.kept[c]...)
 		x.advantage = append(x.advantage, c.Advantages...)
 		x.old, x.ref = append(x.old, c.Old...), append(x.ref, c.Ref...)
 		if use.sampler {
@@ -321,8 +336,35 @@ func (s *stage) Collect(m *train.Metrics) error {
 		s.bookRollout(m)
 	}
 	s.seen.finish(&s.metrics)
+	if s.opts.KLControl.Target > 0 {
+		s.metrics.Set("kl_coef", s.control.KL*max(s.opts.Objective.KL.Coef, s.opts.KLInReward.Coef))
+	}
+	if s.opts.EntropyControl.Target > 0 {
+		s.metrics.Set("entropy_coef", s.control.Entropy)
+		s.opts.EntropyControl.afterStep(&s.control, &s.metrics)
+	}
 	for name, value := range s.metrics.All() {
 		m.Set(name, value)
+	}
+	return nil
+}
+
+// keepUnsure marks the tokens of the step at which the policy is least sure.
+func (s *stage) keepUnsure() error {
+	if s.unsure == nil {
+		return nil
+	}
+	s.kept = map[*rollout.Completion][]float64{}
+	if err := s.unsure.score(&s.layout, s.rows, func(c *rollout.Completion, values []float64) { s.kept[c] = values }); err != nil {
+		return err
+	}
+	var entropies, mask []float64
+	for _, c := range s.rows {
+		entropies, mask = append(entropies, s.kept[c]...), append(mask, s.mask(c)...)
+	}
+	keep := advantage.TopEntropy(entropies, mask, s.opts.TopEntropy)
+	for _, c := range s.rows {
+		s.kept[c], keep = keep[:len(c.Tokens):len(c.Tokens)], keep[len(c.Tokens):]
 	}
 	return nil
 }

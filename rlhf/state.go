@@ -40,6 +40,7 @@ type state struct {
 	Before  float64           `json:"before"`
 	Rollout *rollout.Rollout  `json:"rollout,omitempty"` // with steps left
 	Epoch   float64           `json:"epoch"`             // of the latest rollout
+	Control controls          `json:"control"`
 	Source  json.RawMessage   `json:"source,omitempty"`
 	Data    string            `json:"data"`
 	Options map[string]string `json:"options"`
@@ -50,7 +51,7 @@ type state struct {
 func (s *stage) identity() map[string]string {
 	o := s.opts
 	all := map[string]any{
-		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "reward_clip": o.RewardClip, "rollout": o.Rollout,
+		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "reward_clip": o.RewardClip, "kl_control": o.KLControl, "entropy_control": o.EntropyControl, "top_entropy": o.TopEntropy, "rollout": o.Rollout,
 		"steps_per_generation": o.StepsPerGeneration, "iterations": o.Iterations, "sequential": o.Sequential, "mask_truncated": o.MaskTruncated,
 		"correction": o.Correction, "micro_rows": o.MicroRows, "micro_means": o.MicroMeans, "generate": generated(o),
 	}
@@ -79,7 +80,7 @@ func generated(o Options) any {
 
 // State implements train.Stage.
 func (s *stage) State() (json.RawMessage, error) {
-	st := state{Steps: s.count, At: s.at, Before: s.before, Data: s.data, Options: s.identity()}
+	st := state{Steps: s.count, At: s.at, Before: s.before, Control: s.control, Data: s.data, Options: s.identity()}
 	if s.roll != nil {
 		st.Epoch = s.roll.Epoch
 		if s.at < s.opts.steps() {
@@ -120,7 +121,7 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := src.Restore(st.Source); err != nil {
 		return err
 	}
-	s.count, s.at, s.before = st.Steps, st.At, st.Before
+	s.count, s.at, s.before, s.control = st.Steps, st.At, st.Before, st.Control
 	if s.roll = st.Rollout; s.roll == nil && st.Steps > 0 {
 		s.roll = &rollout.Rollout{Epoch: st.Epoch} // used up
 	}

@@ -48,7 +48,7 @@ func New(p Policy, prompts []rollout.Prompt, rewards []rollout.Reward, o Options
 		return nil, err
 	}
 	s := &stage{policy: p, opts: o, params: policy.Policy(p).Params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch,
-		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows}, data: fingerprint(prompts)}
+		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows}, data: fingerprint(prompts), longest: longest, control: controls{KL: 1, Entropy: o.Objective.Entropy}}
 	for _, r := range rewards {
 		s.weights = append(s.weights, r.Counts())
 	}
@@ -109,22 +109,31 @@ func (s *stage) build(prompts []rollout.Prompt, rewards []rollout.Reward, longes
 	for _, q := range s.params {
 		s.list = append(s.list, q)
 	}
-	if s.prog, err = compile(s.policy, &s.opts, s.params, s.arena); err != nil {
-		return err
-	}
 	old, ref := s.opts.needs()
 	if old {
-		if s.scorer, err = newScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena); err != nil {
+		if s.scorer, err = newScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, logProb); err != nil {
 			return err
 		}
 	}
-	if ref {
+	if ref || s.opts.Objective.Needs().ExactKL {
 		if s.reference, err = s.opts.Reference.resolve(s.policy); err != nil {
 			return err
 		}
-		if s.reference.scorer, err = newScorer(s.reference.model, s.reference.adapter, &s.opts, s.arena); err != nil {
+		if s.reference.scorer, err = newScorer(s.reference.model, s.reference.adapter, &s.opts, s.arena, logProb); err != nil {
 			return err
 		}
+	}
+	if s.opts.keeps() {
+		entropy := func(lp tensor.LogProbs) *tensor.Node { return lp.Entropy }
+		if s.unsure, err = newScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, entropy); err != nil {
+			return err
+		}
+	}
+	if s.opts.Objective.Needs().ExactKL && (s.reference.params != nil || s.reference.model != s.policy.Model) {
+		return fmt.Errorf("%w: rlhf: ExactKL: got a policy of all weights or a Reference.Model of its own, want an adapter: policy and reference must be one model with two adapters, so that one graph holds both", ErrOptions)
+	}
+	if s.prog, err = compile(s.policy, &s.opts, s.params, s.reference, s.arena); err != nil {
+		return err
 	}
 	return s.connect(prompts, rewards, longest)
 }

@@ -1,0 +1,67 @@
+package rlhf_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/tensor"
+)
+
+// logged runs a policy that learns from low and returns one metric of every step.
+func logged(t *testing.T, o rlhf.Options, steps int, name string) []float64 {
+	t.Helper()
+	o.Rollout = rollout.Options{Prompts: 3, Completions: 4}
+	o.Generate = generate.Options{MaxTokens: 4}
+	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(5), byLow(), o, plain(steps))
+	require.NoError(t, err)
+	defer tr.Close()
+	var list []float64
+	for s, err := range tr.Steps(t.Context()) {
+		require.NoError(t, err)
+		v, ok := s.Metrics.Value(name)
+		require.True(t, ok, name)
+		list = append(list, v)
+	}
+	return list
+}
+
+// Far below its target the KL's weight sinks by a fifth of n/horizon a rollout; far
+// above it grows by as much.
+func TestKLControlFollowsItsTarget(t *testing.T) {
+	o := rlhf.Options{Objective: rlhf.Objective{KL: rlhf.KL{Coef: 0.5}}, KLControl: rlhf.KLControl{Target: 1e9, Horizon: 120}}
+	sinks := logged(t, o, 3, "kl_coef")
+	assert.InDeltaSlice(t, []float64{0.5 * 0.98, 0.5 * 0.98 * 0.98, 0.5 * 0.98 * 0.98 * 0.98}, sinks, 1e-12)
+	o.KLControl.Target = 1e-12
+	grows := logged(t, o, 6, "kl_coef")
+	assert.Greater(t, grows[5], grows[0])
+}
+
+func TestEntropyControlFollowsItsTarget(t *testing.T) {
+	o := rlhf.Options{Objective: rlhf.Objective{Entropy: 0.02}, EntropyControl: rlhf.EntropyControl{Target: 100, Step: 0.01, Max: 0.035}}
+	assert.InDeltaSlice(t, []float64{0.02, 0.03, 0.035, 0.035}, logged(t, o, 4, "entropy_coef"), 1e-12)
+	o.EntropyControl = rlhf.EntropyControl{Target: 1e-3, Min: 0.012}
+	assert.InDeltaSlice(t, []float64{0.02, 0.015, 0.012, 0.012}, logged(t, o, 4, "entropy_coef"), 1e-12)
+}
+
+// An exact KL needs both policies in one graph: one model with two adapters.
+func TestExactKLNeedsAnAdapter(t *testing.T) {
+	p := rlhf.Policy{Model: tinyModel(t, "llama", tensor.Float32)}
+	o := rlhf.Options{Objective: rlhf.Objective{KL: rlhf.KL{Coef: 0.1, Estimator: rlhf.ExactKL}}, Generate: generate.Options{MaxTokens: 4}}
+	_, err := rlhf.New(p, somePrompts(2), byLow(), o, plain(1))
+	require.ErrorIs(t, err, rlhf.ErrOptions)
+	o.Rollout = rollout.Options{Prompts: 2, Completions: 4}
+	out := runSteps(t, adapted(t, p.Model, false), somePrompts(2), o, plain(3))
+	assert.Positive(t, out.last["kl"])
+}
+
+func TestControlsReportFaults(t *testing.T) {
+	err := rlhf.Options{KLControl: rlhf.KLControl{Target: 1}, EntropyControl: rlhf.EntropyControl{Target: 1}, TopEntropy: 2}.Validate()
+	for _, part := range []string{"KLControl", "EntropyControl", "TopEntropy"} {
+		assert.ErrorContains(t, err, part)
+	}
+}

@@ -198,3 +198,47 @@ func learnFromJudge(t *testing.T, seed uint64, accuracy, bias float64) float64 {
 	}
 	return expectedPay(p.policy(0))
 }
+
+// Trap T19: what the gradient of each KL term is on the sampling policy, as an exact mean
+// over three actions. k1 holds nothing; k2, and k3 with the gradient of k2 or weighed by the
+// ratio, give the gradient of KL(π‖π₀); plain k3 gives that of KL(π₀‖π).
+func TestKLTermsHaveTheGradientTheySay(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 18))
+	start, other := normal(rng, 3, 1), softmax(normal(rng, 3, 1))
+	pi := softmax(start)
+	var forward, reverse []float64 // ∇KL(π₀‖π) and ∇KL(π‖π₀) by the logits
+	for a := range pi {
+		forward = append(forward, pi[a]-other[a])
+		reverse = append(reverse, pi[a]*(math.Log(pi[a]/other[a])-divergence(pi, other)))
+	}
+	for name, c := range map[string]struct {
+		kl   rlhf.KL
+		want []float64
+	}{
+		"k1": {rlhf.KL{Coef: 1, Estimator: rlhf.K1}, make([]float64, 3)}, "k2": {rlhf.KL{Coef: 1, Estimator: rlhf.K2}, reverse},
+		"k3": {rlhf.KL{Coef: 1}, forward}, "k3plus": {rlhf.KL{Coef: 1, Estimator: rlhf.K3Plus}, reverse}, "k3 weighted": {rlhf.KL{Coef: 1, Weighted: true}, reverse},
+	} {
+		p := newTable(t, 1, 3, start).uses(rlhf.Objective{Policy: rlhf.REINFORCE{}, KL: c.kl}, 1, 1, features{ref: true})
+		got := make([]float64, 3)
+		for a, q := range pi {
+			for i, g := range p.gradient(rowsOf{states: []int32{0}, actions: []int32{int32(a)}, advantage: []float64{0}, ref: []float64{math.Log(other[a])}}, 1) {
+				got[i] += q * g
+			}
+		}
+		assert.InDeltaSlice(t, c.want, got, roundingTol, name)
+	}
+}
+
+// The unit check of card P4: a token that has become likelier by more than ε is not paid
+// for once more, and one that has become less likely than 1−ε not punished once more.
+func TestClippedTokensHaveNoGradient(t *testing.T) {
+	p := newTable(t, 1, 3, []float64{0.5, 0, -0.5}).uses(rlhf.Objective{Policy: rlhf.PPO{}}, 1, 1, features{old: true})
+	now := p.logProb([]int32{0}, []int32{0})[0]
+	for _, c := range []struct {
+		ratio, advantage float64
+		clipped          bool
+	}{{1.3, 1, true}, {1.3, -1, false}, {0.7, -1, true}, {0.7, 1, false}, {1.1, 1, false}, {0.9, -1, false}} {
+		g := p.gradient(rowsOf{states: []int32{0}, actions: []int32{0}, advantage: []float64{c.advantage}, old: []float64{now - math.Log(c.ratio)}}, 1)
+		assert.Equal(t, c.clipped, g[0] == 0, "ratio %g, advantage %g", c.ratio, c.advantage)
+	}
+}

@@ -49,6 +49,7 @@ var rows = map[string]int{
 	"model/modeltest":               7,
 	"model/auto":                    7,
 	"sft":                           8,
+	"reward/sandbox":                3,
 	"reward":                        8,
 	"reward/*":                      9,
 	"dpo/internal/*":                7,

@@ -264,3 +264,27 @@ func TestClampedKL(t *testing.T) {
 	assert.Equal(t, advantage.K3(0.3), k(0.3))
 	assert.InEpsilon(t, 0.5e-16, advantage.K3(1e-8), 1e-6, "small differences keep their digits")
 }
+
+// The numbers of §4.2 for p = N(0, 1), q = N(µ, 1), whose KL is µ²/2: k1 and k3 are
+// unbiased, k2 is not; where the KL is small k1's deviation is twenty times it.
+func TestKLEstimatorsHaveTheirKnownMoments(t *testing.T) {
+	const n = 400000
+	for _, c := range []struct{ kl, k2, sd1, sd3 float64 }{{0.5, 0.625, 2, 1.7}, {0.005, 0.0050125, 20, 1.42}} {
+		rng := rand.New(rand.NewPCG(1, 9))
+		mu := math.Sqrt(2 * c.kl)
+		var k1, k2, k3 []float64
+		for range n {
+			d := c.kl - mu*rng.NormFloat64()
+			k1, k2, k3 = append(k1, advantage.K1(d)), append(k2, advantage.K2(d)), append(k3, advantage.K3(d))
+		}
+		mean1, sd1 := advantage.MeanStd(k1)
+		mean2, _ := advantage.MeanStd(k2)
+		mean3, sd3 := advantage.MeanStd(k3)
+		se := sd1 / math.Sqrt(n)
+		assert.InDelta(t, c.kl, mean1, 4*se)
+		assert.InEpsilon(t, c.k2, mean2, 0.02)
+		assert.InDelta(t, c.kl, mean3, 4*sd3/math.Sqrt(n))
+		assert.InEpsilon(t, c.sd1, sd1/c.kl, 0.03)
+		assert.InEpsilon(t, c.sd3, sd3/c.kl, 0.05)
+	}
+}

@@ -23,7 +23,8 @@ import (
 
 // Bubblewrap is a Runner over bwrap.
 type Bubblewrap struct {
-	o Options
+	o     Options
+	extra []string // flags that only newer versions know
 }
 
 // NewBubblewrap finds bwrap and tries it: it fails with ErrUnavailable where programs
@@ -41,12 +42,18 @@ func NewBubblewrap(o Options) (*Bubblewrap, error) {
 		o.Path = path
 	}
 	b := &Bubblewrap{o: o}
+	if help, err := exec.Command(o.Path, "--help").CombinedOutput(); err == nil && bytes.Contains(help, []byte("--disable-userns")) {
+		b.extra = []string{"--unshare-user", "--disable-userns"}
+	}
 	r, err := b.Run(context.Background(), Program{Command: []string{"true"}})
 	if err != nil || r.Exit != 0 {
 		return nil, fmt.Errorf("%w: %s true: exit status %d: %s (%w)", ErrUnavailable, o.Path, r.Exit, bytes.TrimSpace(r.Stderr), err)
 	}
 	return b, nil
 }
+
+// nobody is the user that programs run as.
+const nobody = 65534
 
 // home is the folder that programs start in.
 const home = "/home"
@@ -61,6 +68,7 @@ func (b *Bubblewrap) arguments(p Program, names []string, first int) []string {
 		"--proc", "/proc", "--dev", "/dev", "--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", home,
 		"--info-fd", "3", "--block-fd", "4",
 	}
+	args = append(args, b.extra...)
 	for _, path := range b.o.ReadOnly {
 		args = append(args, "--ro-bind", path, path)
 	}
@@ -107,6 +115,10 @@ func (s *session) prepare(ctx context.Context, p Program) error {
 	s.cmd.Stdout, s.cmd.Stderr = s.stdout, s.stderr
 	s.cmd.WaitDelay = time.Second
 	s.cmd.Env = []string{}
+	if os.Geteuid() == 0 {
+		// The kernel does not count the processes of root.
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
 	infoRead, infoWrite, err := s.pipe()
 	if err != nil {
 		return err

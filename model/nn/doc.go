@@ -1,5 +1,5 @@
 // Package nn holds the blocks that language models are made of: linear layers
-// with low-rank adapters, norms, gated feed-forward layers, and attention with
+// with adapters of several kinds (Adapter), norms, gated feed-forward layers, and attention with
 // rotary positions. A block is a struct of parameters with a Forward method that
 // adds nodes to a graph; the same block describes training, scoring and cached
 // decoding.

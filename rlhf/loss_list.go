@@ -5,6 +5,6 @@ package rlhf
 func Losses() []Loss {
 	return []Loss{
 		REINFORCE{}, A2C{}, GPG{}, MRT{}, RLOO{}, PPO{}, GRPO{}, DrGRPO{Length: 512}, DAPO{}, BNPO{}, GSPO{}, GSPO{PerToken: true},
-		LUSPO{}, GMPO{}, CISPO{}, SAPO{}, VESPO{},
+		LUSPO{}, GMPO{}, CISPO{}, SAPO{}, VESPO{}, TOPR{},
 	}
 }

@@ -184,7 +184,7 @@ func learnTree(t *testing.T, seed uint64, l rlhf.Loss, steps int, rate float64) 
 // the usual normalisation finds rewarded ones.
 func TestLossesLearnTheTree(t *testing.T) {
 	wide := rlhf.Clip{Low: 0.1} // GSPO's own range lets one update through at these rates
-	for _, l := range []rlhf.Loss{rlhf.GRPO{}, rlhf.PPO{}, rlhf.DAPO{}, rlhf.GSPO{Clip: wide}, rlhf.CISPO{}, rlhf.SAPO{}, rlhf.VESPO{}, rlhf.GMPO{}, rlhf.GPG{}, rlhf.REINFORCE{}, rlhf.RLOO{}, rlhf.DrGRPO{Length: depth}, rlhf.LUSPO{Clip: wide}} {
+	for _, l := range []rlhf.Loss{rlhf.GRPO{}, rlhf.PPO{}, rlhf.DAPO{}, rlhf.GSPO{Clip: wide}, rlhf.CISPO{}, rlhf.SAPO{}, rlhf.VESPO{}, rlhf.GMPO{}, rlhf.GPG{}, rlhf.REINFORCE{}, rlhf.RLOO{}, rlhf.DrGRPO{Length: depth}, rlhf.LUSPO{Clip: wide}, rlhf.TOPR{}} {
 		t.Run(l.Name(), func(t *testing.T) {
 			least := 1.0
 			rate := 2.0

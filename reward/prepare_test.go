@@ -72,4 +72,12 @@ func TestLabelledAnswersAreRanked(t *testing.T) {
 	groups, _, err = reward.Prepare(t.Context(), reward.Judged(judged), letters{}, reward.PrepareOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, []float64{1, 0}, []float64{groups[0].Answers[0].Label, groups[1].Answers[0].Label})
+
+	graded := data.Slice[data.GradedRow]{{Prompt: "p", Completions: []string{"so", "best"}, Scores: []float64{0.5, 2}}, {Prompt: "p", Completions: []string{"best", "so", "bad"}}}
+	groups, _, err = reward.Prepare(t.Context(), reward.Graded(graded), letters{}, reward.PrepareOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []int32{'b', 'e', 's', 't'}, groups[0].Answers[0].IDs)
+	assert.Equal(t, 2.0, groups[0].Answers[0].Label)
+	assert.False(t, groups[1].Labelled)
+	assert.Len(t, groups[1].Answers, 3)
 }

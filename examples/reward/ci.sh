@@ -34,6 +34,12 @@ echo '{"prompt":"1+1=","chosen":"2","rejected":"9","margin":0.5}' >"$out/pairs.j
 # Right and wrong answers with labels.
 "$out/reward" "${small[@]}" -loss outcome_every_token | tail -1 | grep '"eval_auc":' >/dev/null
 
+# Rankings and grades.
+"$out/reward" "${small[@]}" -loss plackett_luce | tail -1 | grep '"eval_accuracy":.*"eval_margin":' >/dev/null
+"$out/reward" "${small[@]}" -loss all_pairs | tail -1 | grep '"eval_accuracy":' >/dev/null
+echo '{"prompt":"1+1=","completions":["2","3","99"],"scores":[1,0.5,0]}' >"$out/grades.jsonl"
+"$out/reward" "${small[@]}" -model "$out/full" -data "$out/grades.jsonl" -eval-data "$out/grades.jsonl" -loss regression | tail -1 | grep '"eval_mae":' >/dev/null
+
 # What cannot be learnt from is refused by name.
 echo '{"prompt":"1+1=","chosen":"2","rejected":"2"}' >"$out/equal.jsonl"
 if "$out/reward" -json -model "$out/full" -data "$out/equal.jsonl" 2>"$out/stderr" >/dev/null; then

@@ -22,7 +22,7 @@ type inputs struct {
 
 // read reads and tokenises the rows that the loss learns from.
 func read(ctx context.Context, c *auto.Checkpoint, l reward.Loss) (*inputs, error) {
-	training, held, err := rows(l.Traits().Need)
+	training, held, err := rows(l)
 	if err != nil {
 		return nil, err
 	}
@@ -43,27 +43,27 @@ func read(ctx context.Context, c *auto.Checkpoint, l reward.Loss) (*inputs, erro
 	return in, err
 }
 
-// rows reads comparisons, or answers with labels.
-func rows(need reward.Need) (training, held []reward.Row, err error) {
-	if need == reward.Comparisons {
-		a, b, err := cli.Examples(&flags, data.OpenPairs, sums)
-		if err != nil {
-			return nil, nil, err
-		}
-		return both(reward.Pairs(data.Slice[data.PairRow](a)), reward.Pairs(data.Slice[data.PairRow](b)))
+// rows reads what the loss learns from.
+func rows(l reward.Loss) (training, held []reward.Row, err error) {
+	switch {
+	case *loss == "bradley_terry":
+		return convert(data.OpenPairs, sums, reward.Pairs)
+	case l.Traits().LogOdds:
+		return convert(data.OpenLabelled, judged, reward.Judged)
 	}
-	a, b, err := cli.Examples(&flags, data.OpenLabelled, judged)
+	return convert(data.OpenGraded, graded, reward.Graded)
+}
+
+// convert reads rows of one kind as those of the reward model.
+func convert[T any](open func(string, data.ReadOptions) (data.Source[T], error), embedded func() (training, held []T), as func(data.Source[T]) data.Source[reward.Row]) (training, held []reward.Row, err error) {
+	a, b, err := cli.Examples(&flags, open, embedded)
 	if err != nil {
 		return nil, nil, err
 	}
-	return both(reward.Judged(data.Slice[data.LabelledRow](a)), reward.Judged(data.Slice[data.LabelledRow](b)))
-}
-
-func both(a, b data.Source[reward.Row]) (training, held []reward.Row, err error) {
-	if training, err = data.Collect(a); err != nil {
+	if training, err = data.Collect(as(data.Slice[T](a))); err != nil {
 		return nil, nil, err
 	}
-	held, err = data.Collect(b)
+	held, err = data.Collect(as(data.Slice[T](b)))
 	return training, held, err
 }
 
@@ -105,6 +105,24 @@ func judged() (training, held []data.LabelledRow) {
 	}
 	a, b := sums()
 	return each(a), each(b)
+}
+
+// graded are sums with three answers: the right one, one a little off, one far off.
+func graded() (training, held []data.GradedRow) {
+	each := func(pairs []data.PairRow, seed uint64) (list []data.GradedRow) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		for _, p := range pairs {
+			var right int
+			if _, err := fmt.Sscan(p.Chosen, &right); err != nil {
+				continue // no number: not a sum
+			}
+			far := right + 60 + rng.IntN(20)
+			list = append(list, data.GradedRow{At: p.At, Prompt: p.Prompt, Completions: []string{p.Chosen, p.Rejected, fmt.Sprint(far)}, Scores: []float64{1, 0.5, 0}})
+		}
+		return list
+	}
+	a, b := sums()
+	return each(a, 1), each(b, 2)
 }
 
 // batches packs groups.
@@ -153,7 +171,7 @@ func (s *sampler) Sample(ctx context.Context) (list []train.Sample, err error) {
 			}
 			sample := train.Sample{Prompt: a.Prompt, Completion: a.Completion, Scores: map[string]float64{"reward": score}}
 			if r.Labels == nil {
-				sample.Finish = [...]string{"chosen", "rejected"}[i]
+				sample.Scores["rank"] = float64(i + 1)
 			} else {
 				sample.Scores["label"] = r.Labels[i]
 			}

@@ -1,8 +1,10 @@
 // Reward trains a reward model: a language model with a scalar head that scores
-// answers, on comparisons (columns prompt, chosen, rejected and perhaps margin) or
-// on answers that are right or wrong (prompt, completion, label). It measures
-// accuracy, margins and length bias before and after, and writes an adapter (or,
-// with -full, a sequence-classification model) that other tools load.
+// answers. It learns from comparisons (columns prompt, chosen, rejected and perhaps
+// margin), from rankings or grades of several answers (prompt, completions and
+// perhaps scores) or from answers that are right or wrong (prompt, completion,
+// label), as -loss says. It measures accuracy, margins and length bias before and
+// after, and writes an adapter (or, with -full, a sequence-classification model)
+// that other tools load.
 //
 //	go run ./examples/reward
 //	go run ./examples/reward -model gemma-3-270m-q4_k_m.gguf -template plain -data dpo_en_demo.json.gz -limit 240 -out run1
@@ -28,7 +30,7 @@ import (
 var (
 	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
 
-	loss        = flag.String("loss", "bradley_terry", "bradley_terry (comparisons); outcome or outcome_every_token (answers with labels)")
+	loss        = flag.String("loss", "bradley_terry", "bradley_terry (comparisons); all_pairs or plackett_luce (rankings); regression (grades); outcome or outcome_every_token (answers with labels)")
 	centring    = flag.Float64("centring", 0.01, "weight of the squared sum of both scores of a comparison, which keeps them near 0")
 	smoothing   = flag.Float64("label-smoothing", 0, "share of comparisons that are taken to be the wrong way round")
 	separate    = flag.Bool("separate", false, "compute the prompt of a comparison twice instead of sharing it; results are the same")
@@ -37,7 +39,7 @@ var (
 )
 
 func main() {
-	cli.Main(&flags, "Reward trains a reward model on comparisons, or on answers that are right or wrong.", run)
+	cli.Main(&flags, "Reward trains a reward model on comparisons, rankings, grades, or answers that are right or wrong.", run)
 }
 
 func run(ctx context.Context) error {
@@ -78,12 +80,16 @@ func run(ctx context.Context) error {
 // lossOf is the loss of that name.
 func lossOf(name string) (reward.Loss, error) {
 	switch name {
-	case "bradley_terry":
+	case "bradley_terry", "all_pairs":
 		return reward.BradleyTerry{Centring: *centring, LabelSmoothing: *smoothing}, nil
+	case "plackett_luce":
+		return reward.PlackettLuce{}, nil
+	case "regression":
+		return reward.Regression{}, nil
 	case "outcome", "outcome_every_token":
 		return reward.Outcome{EveryToken: name != "outcome"}, nil
 	}
-	return nil, fmt.Errorf("-loss: got %q, want bradley_terry, outcome or outcome_every_token", name)
+	return nil, fmt.Errorf("-loss: got %q, want bradley_terry, all_pairs, plackett_luce, regression, outcome or outcome_every_token", name)
 }
 
 // trainer puts model, data and options together.
@@ -103,7 +109,9 @@ func trainer(n reward.Net, c *auto.Checkpoint, l reward.Loss, in *inputs) (*rewa
 			return nil, err
 		}
 		o.EvalData = held
-		loop.Watch = train.Watch{Metric: "eval_accuracy", HigherIsBetter: true}
+		if loop.Watch = (train.Watch{Metric: "eval_accuracy", HigherIsBetter: true}); l.Traits().Need == reward.Labels && !l.Traits().LogOdds {
+			loop.Watch = train.Watch{Metric: "eval_loss"}
+		}
 		if loop.Sampler, err = newSampler(n, c, in.texts); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 )
 
@@ -101,21 +102,40 @@ func (in *inputs) table() (string, error) {
 }
 
 // losses are the policy losses that -loss names.
-var losses = []rlhf.Loss{rlhf.GRPO{}, rlhf.DAPO{}, rlhf.GSPO{}, rlhf.CISPO{}}
+func losses() []rlhf.Loss {
+	seen := map[string]bool{}
+	var list []rlhf.Loss
+	for _, l := range rlhf.Losses() {
+		if !seen[l.Name()] {
+			list = append(list, l)
+		}
+		seen[l.Name()] = true
+	}
+	return list
+}
 
 func names() string {
-	list := make([]string, len(losses))
-	for i, l := range losses {
-		list[i] = l.Name()
+	var list []string
+	for _, l := range losses() {
+		list = append(list, l.Name())
 	}
 	return strings.Join(list, ", ")
 }
 
-func lossOf(name string) (rlhf.Loss, error) {
-	for _, l := range losses {
+// lossOf is the loss of that name with the advantages that its paper has.
+func lossOf(name string, maxTokens int) (rlhf.Loss, rlhf.AdvantageEstimator, error) {
+	switch name {
+	case rlhf.DrGRPO{}.Name():
+		return rlhf.DrGRPO{Length: float64(maxTokens)}, rlhf.GroupAdvantages{GroupOptions: advantage.GroupOptions{Scale: advantage.NoScale}}, nil
+	case rlhf.RLOO{}.Name():
+		return rlhf.RLOO{}, rlhf.LeaveOneOutAdvantages{}, nil
+	case rlhf.GPG{}.Name():
+		return rlhf.GPG{}, rlhf.GPGAdvantages{}, nil
+	}
+	for _, l := range losses() {
 		if l.Name() == name {
-			return l, nil
+			return l, nil, nil
 		}
 	}
-	return nil, fmt.Errorf("-loss: got %q, want one of %s", name, names())
+	return nil, nil, fmt.Errorf("-loss: got %q, want one of %s", name, names())
 }

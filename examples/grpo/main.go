@@ -25,10 +25,10 @@ import (
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50, EvalEvery: 25}
+	flags = cli.Flags{Rank: 16, Steps: 400, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50, EvalEvery: 50}
 
-	prompts     = flag.Int("prompts", 16, "prompts an optimizer step")
-	completions = flag.Int("completions", 16, "completions of each prompt")
+	prompts     = flag.Int("prompts", 64, "prompts an optimizer step")
+	completions = flag.Int("completions", 8, "completions of each prompt")
 	longest     = flag.Int("max-completion", 0, "tokens of a completion at most; 0 for 8 with the embedded model, else 256")
 	temperature = flag.Float64("temperature", 1, "of sampling")
 	loss        = flag.String("loss", "dapo", "policy loss: "+names())
@@ -41,7 +41,15 @@ var (
 )
 
 func main() {
-	cli.Main(&flags, "Grpo lets a language model learn from a verifier (group relative policy optimisation).", run)
+	flags.Register(flag.CommandLine)
+	flag.Lookup("batch-tokens").Usage = "tokens of a micro-batch at most; -prompts and -completions say how large a step is"
+	flag.Lookup("max-length").Usage = "prompts that leave no room for a completion in so many tokens are dropped"
+	cli.Run("Grpo lets a language model learn from a verifier (group relative policy optimisation).", func(ctx context.Context) error {
+		if err := flags.Validate(); err != nil {
+			return err
+		}
+		return run(ctx)
+	})
 }
 
 func run(ctx context.Context) error {
@@ -106,11 +114,12 @@ func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
 
 // trainer puts policy, prompts, verifier and options together.
 func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, error) {
-	policyLoss, err := lossOf(*loss)
+	policyLoss, advantages, err := lossOf(*loss, in.maxTokens)
 	if err != nil {
 		return nil, err
 	}
 	o := rlhf.Options{
+		Advantages: advantages,
 		Objective:  rlhf.Objective{Policy: policyLoss, KL: rlhf.KL{Coef: *beta}, Entropy: *entropy},
 		Rollout:    rollout.Options{Prompts: *prompts, Completions: *completions, MaxRounds: *rounds, Seed: flags.Seed},
 		Generate:   generate.Options{MaxTokens: in.maxTokens, Temperature: *temperature},
@@ -144,7 +153,7 @@ func learningRate() float64 {
 	case flags.LR > 0 || flags.Model != "":
 		return flags.LearningRate()
 	case flags.Full:
-		return 1e-3
+		return 2e-4
 	}
-	return 4e-3
+	return 1e-3
 }

@@ -10,7 +10,9 @@ import (
 const heldOutProblems = 200
 
 // problems are those that flags name; without -model and -data sums of two numbers
-// from 10 to 99, of which a tenth is held out.
+// from 10 to 99 whose last digits add up to less than 10, of which a tenth is held
+// out. The embedded model gets about a fifth of them right; those with a carry, of
+// which it knows half, would make the task too easy.
 //
 // The split is not that of package tiny, whose held-out sums all have two numbers
 // with the same last digit: a model that learns from its own answers alone never
@@ -21,6 +23,9 @@ func problems() (training, held []data.Row, err error) {
 	}
 	for a := 10; a < 100; a++ {
 		for b := 10; b < 100; b++ {
+			if a%10+b%10 >= 10 {
+				continue
+			}
 			row := data.Row{Shape: data.ShapePromptCompletion, Prompt: fmt.Sprintf("%d+%d=", a, b), Completion: fmt.Sprint(a + b),
 				At: data.Place{File: "sums", Line: 100*a + b}}
 			if hash := uint32(100*a+b) * 2654435761; hash>>16%10 == 0 {

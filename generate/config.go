@@ -27,7 +27,7 @@ var (
 type Config struct {
 	Adapter   string // active adapter; empty for the base model
 	Sequences int    // decoded at once; 0 means 8
-	Context   int    // tokens of prompt and completion together; 0 means min(2048, the model's limit); learned positions bound it
+	Context   int    // tokens of prompt and completion together, without virtual ones; 0 means min(2048, the model's limit); learned positions bound it
 	Chunk     int    // prompt tokens computed at once; 0 means 256
 	Device    *tensor.Device
 	Arena     *tensor.Arena
@@ -49,16 +49,19 @@ func Text[S Stream](newStream func() S) func() Stream {
 	return func() Stream { return newStream() }
 }
 
-func (c Config) withDefaults(m *model.Config) Config {
+// withDefaults fills in what was left out; Context has room for so many virtual
+// tokens then.
+func (c Config) withDefaults(m *model.Config, virtual int) Config {
 	if c.Sequences == 0 {
 		c.Sequences = 8
 	}
 	if c.Context == 0 {
 		c.Context = 2048
 		if limit := m.MaxPositionEmbeddings; limit > 0 && !m.RoPE.LengthDependent() {
-			c.Context = min(c.Context, limit)
+			c.Context = min(c.Context, limit-virtual)
 		}
 	}
+	c.Context += virtual
 	if m.LearnedPositions {
 		c.Context = min(c.Context, m.MaxPositionEmbeddings)
 	}

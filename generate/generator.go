@@ -32,8 +32,9 @@ func New(m model.Model, c Config) (*Generator, error) {
 	if err := errors.Join(c.Validate(), checkAdapter(m, c.Adapter)); err != nil {
 		return nil, err
 	}
-	c = c.withDefaults(m.Config())
-	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c), virtual: model.VirtualIDs(nil, m, model.VirtualTokens(m, c.Adapter))}
+	virtual := model.VirtualIDs(nil, m, model.VirtualTokens(m, c.Adapter))
+	c = c.withDefaults(m.Config(), len(virtual))
+	g := &Generator{model: m, cfg: c, cache: newCache(m.Config(), c), virtual: virtual}
 	prefill, decode := c.sizes()
 	var err error
 	if g.prefill, err = newProgram(g, prefill); err != nil {

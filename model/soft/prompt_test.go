@@ -127,7 +127,11 @@ func TestVirtualTokensAreDecodedAsTheyAreTrained(t *testing.T) {
 				g, err := generate.New(m, generate.Config{Adapter: "p", Sequences: 2, Context: 32})
 				require.NoError(t, err)
 				defer g.Close()
-				assert.Equal(t, 29, g.Context())
+				assert.Equal(t, 32, g.Context())
+				short, err := generate.New(m, generate.Config{Adapter: "p", Sequences: 1})
+				require.NoError(t, err)
+				defer short.Close()
+				assert.Equal(t, 64-3, short.Context(), "the model's limit is 64 positions")
 				got, err := g.Generate(t.Context(), [][]int32{tinyRows[0], tinyRows[1], tinyRows[1]}, generate.Options{IgnoreEOS: true, MaxTokens: 6})
 				require.NoError(t, err)
 				for i, row := range [][]int32{tinyRows[0], tinyRows[1], tinyRows[1]} {

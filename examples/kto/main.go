@@ -62,19 +62,19 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if flags.Full { // the model at the start, once more
-		start, err := flags.Open()
+		again, err := flags.Open()
 		if err != nil {
 			return err
 		}
-		defer start.Close()
-		o.Reference.Model = start.Model
+		defer again.Close()
+		o.Reference.Model = again.Model
 	}
 	w, err := prefs.NewWriter(&flags, c, p, prefs.RowTexts(in.Evaluation))
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	t, err := trainer(ctx, p, c, in, o, w)
+	t, err := trainer(ctx, start{p, c, w}, in, o)
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,15 @@ func options() (unpaired.Options, error) {
 	return o, o.Validate()
 }
 
+// start is what learns, where it comes from, and how it shows what it has learnt.
+type start struct {
+	policy dpo.Policy
+	from   *auto.Checkpoint
+	writer *prefs.Writer
+}
+
 // trainer puts policy, answers and options together.
-func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.Labels, o unpaired.Options, w *prefs.Writer) (*unpaired.Trainer, error) {
+func trainer(ctx context.Context, s start, in *prefs.Labels, o unpaired.Options) (*unpaired.Trainer, error) {
 	micro := max(*microTokens, prefs.LongestRow(in.Training, in.Evaluation))
 	if *microTokens == 0 {
 		micro = max(512, micro)
@@ -111,11 +118,11 @@ func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.La
 	if err != nil {
 		return nil, fmt.Errorf("evaluation rows: %w", err)
 	}
-	drift, err := prefs.NewRowDrift(ctx, p, in.Evaluation, flags.Device())
+	drift, err := prefs.NewRowDrift(ctx, s.policy, in.Evaluation, flags.Device())
 	if err != nil {
 		return nil, err
 	}
-	o.EvalData, o.Export = held, prefs.Export(&flags, c)
+	o.EvalData, o.Export = held, prefs.Export(&flags, s.from)
 	settings, err := json.Marshal(struct {
 		Flags       cli.Flags        `json:"flags"`
 		Loss        string           `json:"loss"`
@@ -126,9 +133,9 @@ func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.La
 	if err != nil {
 		return nil, err
 	}
-	return unpaired.New(p, src, o, train.Options{
+	return unpaired.New(s.policy, src, o, train.Options{
 		Optimizer: train.AdamW{LR: prefs.LearningRate(&flags)}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: w,
+		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: s.writer,
 		Reporter: report.Run{Title: "Labelled answers: " + o.Loss.Name(), Notes: prefs.Notes()},
 	})
 }

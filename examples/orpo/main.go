@@ -61,7 +61,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer w.Close()
-	t, err := trainer(ctx, p, c, in, o, w)
+	t, err := trainer(ctx, start{p, c, w}, in, o)
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,15 @@ func withTerm(l dpo.Loss, w float64) dpo.Loss {
 	return dpo.Sum{{Loss: l, Weight: 1}, {Loss: dpo.NLL{}, Weight: w}}
 }
 
+// start is what learns, where it comes from, and how it shows what it has learnt.
+type start struct {
+	policy dpo.Policy
+	from   *auto.Checkpoint
+	writer *prefs.Writer
+}
+
 // trainer puts policy, comparisons and options together.
-func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.Pairs, o dpo.Options, w *prefs.Writer) (*dpo.Trainer, error) {
+func trainer(ctx context.Context, s start, in *prefs.Pairs, o dpo.Options) (*dpo.Trainer, error) {
 	micro := max(*microTokens, prefs.Longest(in.Training, in.Evaluation))
 	if *microTokens == 0 {
 		micro = max(512, micro)
@@ -120,11 +127,11 @@ func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.Pa
 	if err != nil {
 		return nil, fmt.Errorf("evaluation rows: %w", err)
 	}
-	drift, err := prefs.NewDrift(ctx, p, in.Evaluation, flags.Device())
+	drift, err := prefs.NewDrift(ctx, s.policy, in.Evaluation, flags.Device())
 	if err != nil {
 		return nil, err
 	}
-	o.EvalData, o.Export = held, prefs.Export(&flags, c)
+	o.EvalData, o.Export = held, prefs.Export(&flags, s.from)
 	settings, err := json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Loss        string      `json:"loss"`
@@ -133,9 +140,9 @@ func trainer(ctx context.Context, p dpo.Policy, c *auto.Checkpoint, in *prefs.Pa
 	if err != nil {
 		return nil, err
 	}
-	return dpo.New(p, src, o, train.Options{
+	return dpo.New(s.policy, src, o, train.Options{
 		Optimizer: train.AdamW{LR: prefs.LearningRate(&flags)}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: w,
+		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: s.writer,
 		Reporter: report.Run{Title: "Preferences without a reference: " + o.Loss.Name(), Notes: prefs.Notes()},
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
+	"github.com/posttrain/posttrain/train"
 )
 
 // inputs are the problems of a run and how answers to them are checked.
@@ -138,4 +139,15 @@ func lossOf(name string, maxTokens int) (rlhf.Loss, rlhf.AdvantageEstimator, err
 		}
 	}
 	return nil, nil, fmt.Errorf("-loss: got %q, want one of %s", name, names())
+}
+
+// withAccuracy adds the share of right answers under its usual name.
+func withAccuracy(e train.Event) train.Event {
+	if e.Metrics == nil || e.Kind != train.EventEval && e.Kind != train.EventResult {
+		return e
+	}
+	if v, ok := e.Metrics.Value("eval_exact_match"); ok {
+		e.Fields = fmt.Appendf(nil, `{"accuracy":%g}`, v)
+	}
+	return e
 }

@@ -89,17 +89,6 @@ func run(ctx context.Context) error {
 	return err
 }
 
-// withAccuracy adds the share of right answers under its usual name.
-func withAccuracy(e train.Event) train.Event {
-	if e.Metrics == nil || e.Kind != train.EventEval && e.Kind != train.EventResult {
-		return e
-	}
-	if v, ok := e.Metrics.Value("eval_exact_match"); ok {
-		e.Fields = fmt.Appendf(nil, `{"accuracy":%g}`, v)
-	}
-	return e
-}
-
 // adapter is the one in -adapter, or a fresh one.
 func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
 	if flags.Adapter == "" {

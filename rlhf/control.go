@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
 )
@@ -41,9 +42,6 @@ type controls struct {
 	Entropy float64 `json:"entropy"` // coefficient
 }
 
-// maxKLError bounds the relative error that KLControl reacts to.
-const maxKLError = 0.2
-
 // validateControls reports what makes no sense together.
 func (o *Options) validateControls() error {
 	var faults []error
@@ -70,11 +68,8 @@ func (k KLControl) afterRollout(c *controls, list []*rollout.Completion, mask fu
 		}
 	}
 	if k.Target > 0 {
-		horizon := k.Horizon
-		if horizon == 0 {
-			horizon = 10000
-		}
-		c.KL *= 1 + math.Max(-maxKLError, math.Min(maxKLError, kl/k.Target-1))*float64(len(list))/horizon
+		adaptive := guard.AdaptiveKL{Coef: c.KL, Target: k.Target, Horizon: k.Horizon}
+		c.KL = adaptive.Observe(kl, len(list))
 	}
 	return kl
 }

@@ -43,42 +43,6 @@ func (k *AdaptiveKL) Observe(kl float64, n int) float64 {
 	return k.Coef
 }
 
-// AdaptiveEntropy moves the coefficient of an entropy bonus by a step at a time so that the
-// entropy does not fall below a target; above it the bonus is off.
-//
-// He et al. 2025, "Skywork Open Reasoner 1 Technical Report", arXiv:2505.22312, §4.4; the
-// numbers are TRL's.
-type AdaptiveEntropy struct {
-	Coef   float64 `json:"coef"`             // state
-	Target float64 `json:"target,omitempty"` // nats: 0.2
-	Delta  float64 `json:"delta,omitempty"`  // 0.005
-	Most   float64 `json:"most,omitempty"`   // 1; the least is 0
-}
-
-// Observe moves the coefficient after a step with a mean entropy and returns what the bonus
-// is multiplied by in the next one: 0 while the entropy is above the target.
-func (e *AdaptiveEntropy) Observe(entropy float64) float64 {
-	target, delta, most := orDefault(e.Target, 0.2), orDefault(e.Delta, 0.005), orDefault(e.Most, 1)
-	switch {
-	case math.IsNaN(entropy):
-	case entropy < target:
-		e.Coef = math.Min(most, e.Coef+delta)
-	default:
-		e.Coef = math.Max(0, e.Coef-delta)
-	}
-	if entropy > target {
-		return 0
-	}
-	return e.Coef
-}
-
-func orDefault(v, d float64) float64 {
-	if v == 0 {
-		return d
-	}
-	return v
-}
-
 // Lagrangian holds the means of some rewards below limits while another one is raised: it
 // solves max E r so that E r_i ≤ θ_i by prices λ_i ≥ 0 that rise while a limit is broken,
 //

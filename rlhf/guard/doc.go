@@ -1,5 +1,5 @@
 // Package guard keeps reinforcement learning from running off: coefficients that follow a
-// target (AdaptiveKL, AdaptiveEntropy, Lagrangian), curves that say when more reward means
+// target (AdaptiveKL, Lagrangian), curves that say when more reward means
 // less of what was meant (Curve), and alarms that stop a run with a reason.
 //
 // An Alarm is asked after each step with the metrics of the step. All state is in exported

@@ -35,19 +35,6 @@ func TestAdaptiveKLTracksItsTarget(t *testing.T) {
 	require.Error(t, (&guard.AdaptiveKL{}).Validate())
 }
 
-func TestAdaptiveEntropy(t *testing.T) {
-	e := &guard.AdaptiveEntropy{}
-	assert.Equal(t, 0.0, e.Observe(1))
-	assert.Equal(t, 0.005, e.Observe(0.1))
-	assert.Equal(t, 0.01, e.Observe(0.1))
-	assert.Equal(t, 0.0, e.Observe(0.5), "off above the target")
-	assert.InDelta(t, 0.005, e.Coef, 1e-12)
-	for range 300 {
-		e.Observe(0)
-	}
-	assert.Equal(t, 1.0, e.Coef)
-}
-
 func TestDrift(t *testing.T) {
 	d := guard.LengthDrift("length", 2)
 	for range 10 {

@@ -2,7 +2,6 @@ package losstest
 
 import (
 	"math/rand/v2"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,7 +70,7 @@ type outcome struct{ losses, chosen, rejected []float64 }
 
 // evaluate runs a loss in the precision T, with room for more pairs than there
 // are.
-func evaluate[T tensor.Float](t testing.TB, l dpo.Loss, b batch, beta float64, capacity int) outcome {
+func evaluate[T tensor.Float](t checker, l dpo.Loss, b batch, beta float64, capacity int) outcome {
 	t.Helper()
 	params := [2]*tensor.Param{param[T](t, "chosen", b.chosen, capacity), param[T](t, "rejected", b.rejected, capacity)}
 	values := [][]float64{b.refChosen, b.refRejected, b.chosenTokens, b.rejectedTokens, b.confidence, b.prompts}
@@ -133,7 +132,7 @@ func evaluate[T tensor.Float](t testing.TB, l dpo.Loss, b batch, beta float64, c
 }
 
 // param holds the live values and, behind them, numbers that must not count.
-func param[T tensor.Float](t testing.TB, name string, v []float64, capacity int) *tensor.Param {
+func param[T tensor.Float](t checker, name string, v []float64, capacity int) *tensor.Param {
 	t.Helper()
 	x := narrow[T](v)
 	for len(x) < capacity {

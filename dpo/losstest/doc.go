@@ -1,5 +1,6 @@
 // Package losstest holds the laws that every preference loss must keep, for losses
-// of package dpo and for those of its users: call Run from a test of your own.
+// of package dpo and for those of its users: call Run from a test of your own, or
+// Check elsewhere.
 //
 // The laws: gradients are those of finite differences; losses and gradients are
 // finite where the policy is e^±300 times as sure as its reference; the order of

@@ -26,23 +26,26 @@ const (
 	extreme = 300
 )
 
+// laws are what a loss must keep, by name.
+var laws = []struct {
+	name string
+	keep func(t checker, l dpo.Loss)
+}{
+	{"has a name", named},
+	{"gradients are those of differences", differences},
+	{"extremes are finite", finite},
+	{"the order of pairs does not matter", permutes},
+	{"empty slots do not count", slots},
+	{"neighbours do not matter", alone},
+	{"reference-free losses ignore the reference", ignoresReference},
+	{"the value at the reference is the declared one", declared},
+	{"a wider margin is better", falls},
+}
+
 // Run checks l against every law, each in a subtest of its name.
 func Run(t *testing.T, l dpo.Loss) {
 	t.Helper()
-	for _, law := range []struct {
-		name string
-		keep func(t *testing.T, l dpo.Loss)
-	}{
-		{"has a name", named},
-		{"gradients are those of differences", differences},
-		{"extremes are finite", finite},
-		{"the order of pairs does not matter", permutes},
-		{"empty slots do not count", slots},
-		{"neighbours do not matter", alone},
-		{"reference-free losses ignore the reference", ignoresReference},
-		{"the value at the reference is the declared one", declared},
-		{"a wider margin is better", falls},
-	} {
+	for _, law := range laws {
 		t.Run(law.name, func(t *testing.T) { law.keep(t, l) })
 	}
 }
@@ -54,11 +57,11 @@ func traits(l dpo.Loss) dpo.Traits {
 	return dpo.Traits{}
 }
 
-func named(t *testing.T, l dpo.Loss) {
+func named(t checker, l dpo.Loss) {
 	require.NotEmpty(t, l.Name(), "a name is how a saved run knows its loss")
 }
 
-func differences(t *testing.T, l dpo.Loss) {
+func differences(t checker, l dpo.Loss) {
 	b := random(pairs, 1)
 	got := evaluate[float64](t, l, b, beta, pairs)
 	for _, side := range []struct {
@@ -81,7 +84,7 @@ func differences(t *testing.T, l dpo.Loss) {
 
 // finite puts each answer, and both, e^±extreme from the reference, under every
 // divergence. All stay probabilities.
-func finite(t *testing.T, l dpo.Loss) {
+func finite(t checker, l dpo.Loss) {
 	b := random(9, 2)
 	b.refChosen, b.refRejected = shifted(b.refChosen, -extreme), shifted(b.refRejected, -extreme)
 	for i := range b.chosen {
@@ -94,7 +97,7 @@ func finite(t *testing.T, l dpo.Loss) {
 	}
 }
 
-func allFinite[T tensor.Float](t *testing.T, l dpo.Loss, b batch) {
+func allFinite[T tensor.Float](t checker, l dpo.Loss, b batch) {
 	t.Helper()
 	var zero T
 	got := evaluate[T](t, l, b, beta, len(b.chosen))
@@ -106,7 +109,7 @@ func allFinite[T tensor.Float](t *testing.T, l dpo.Loss, b batch) {
 	}
 }
 
-func permutes(t *testing.T, l dpo.Loss) {
+func permutes(t checker, l dpo.Loss) {
 	b, order := random(pairs, 3), []int{4, 0, 5, 2, 1, 3}
 	straight, mixed := evaluate[float64](t, l, b, beta, pairs), evaluate[float64](t, l, b.permuted(order), beta, pairs)
 	if traits(l).BatchCoupled { // the k-th loss need not be that of pair k
@@ -123,13 +126,13 @@ func permutes(t *testing.T, l dpo.Loss) {
 	}
 }
 
-func slots(t *testing.T, l dpo.Loss) {
+func slots(t checker, l dpo.Loss) {
 	b := random(pairs, 4)
 	full, roomy := evaluate[float64](t, l, b, beta, pairs), evaluate[float64](t, l, b, beta, pairs+3)
 	assert.Equal(t, full, roomy, "room for three more pairs")
 }
 
-func alone(t *testing.T, l dpo.Loss) {
+func alone(t checker, l dpo.Loss) {
 	if traits(l).BatchCoupled {
 		t.Skip("the loss declares that neighbours matter")
 	}
@@ -143,7 +146,7 @@ func alone(t *testing.T, l dpo.Loss) {
 	}
 }
 
-func ignoresReference(t *testing.T, l dpo.Loss) {
+func ignoresReference(t checker, l dpo.Loss) {
 	if !traits(l).ReferenceFree {
 		t.Skip("the loss does not declare itself reference-free")
 	}
@@ -156,7 +159,7 @@ func ignoresReference(t *testing.T, l dpo.Loss) {
 	assert.Equal(t, want, evaluate[float64](t, l, b, beta, pairs))
 }
 
-func declared(t *testing.T, l dpo.Loss) {
+func declared(t checker, l dpo.Loss) {
 	want := traits(l)
 	if !want.Known {
 		t.Skip("the loss declares no value")
@@ -168,7 +171,7 @@ func declared(t *testing.T, l dpo.Loss) {
 
 // falls compares both sides of the reference; at it the slope may well point the
 // other way (DiscoPOP's does).
-func falls(t *testing.T, l dpo.Loss) {
+func falls(t checker, l dpo.Loss) {
 	right, wrong := random(pairs, 8), random(pairs, 8)
 	for _, b := range []*batch{&right, &wrong} { // all stay probabilities
 		b.refChosen, b.refRejected = shifted(b.refChosen, -1), shifted(b.refRejected, -1)

@@ -54,8 +54,8 @@ type Match struct {
 // Duplicates finds texts that were there before. It is not safe for concurrent use.
 type Duplicates struct {
 	opts  DuplicateOptions
-	bands int // groups of hashes; texts that agree on one group are compared
-	rows  int // hashes in a group
+	bands int      // groups of hashes; texts that agree on one group are compared
+	rows  int      // hashes in a group
 	seeds []uint64 // factor and summand of each hash function
 
 	count   int

@@ -25,6 +25,7 @@ var adapterMethods = map[string]lora.Config{
 	"pissa":   {Rank: 4, Init: lora.PiSSA, PowerIterations: 4},
 	"olora":   {Rank: 4, Init: lora.OLoRA},
 	"curlora": {Method: lora.CURLoRA, Rank: 8, Dropout: 0.2},
+	"loha":    {Method: lora.LoHa, Rank: 4},
 	"adalora": {Method: lora.AdaLoRA, Rank: 4, Dropout: 0.1, Budget: lora.Budget{TargetRank: 2, TotalSteps: 11, Warmup: 2, Final: 2, Interval: 2}},
 	"tokens":  {Rank: 4, Dropout: 0.2, Targets: []string{"q_proj"}, Tokens: lora.Patterns[[]int]{{Value: []int{3, 50, 7}}}},
 }

@@ -16,6 +16,9 @@ const AllLinear = "all-linear"
 // causalLM is PEFT's name of what a language model does.
 const causalLM = "CAUSAL_LM"
 
+// defaultAdaRank is the rank that AdaLoRA starts with.
+const defaultAdaRank = 12
+
 // maxRank bounds ranks; useful ones are below a thousand.
 const maxRank = 1 << 16
 
@@ -102,7 +105,7 @@ func (c Config) withDefaults() Config {
 	if c.Rank == 0 {
 		c.Rank = 16
 		if c.Method == AdaLoRA {
-			c.Rank = 12
+			c.Rank = defaultAdaRank
 		}
 	}
 	if c.Alpha == 0 {

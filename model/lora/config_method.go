@@ -34,6 +34,13 @@ func (c Config) checkMethod() []error {
 	bad(c.Method == TrainableTokens && len(c.Tokens) == 0, "no tokens are given, want some with method %s", TrainableTokens)
 	only(c.Dropout > 0, "dropout", LoRA, AdaLoRA, CURLoRA)
 	bad(c.Feedforward != nil && c.FeedforwardPattern != "", "both feed-forward names and a pattern of them are given, want one")
+	for _, p := range c.Budget.Kept {
+		rank := c.Rank
+		if rank == 0 {
+			rank = defaultAdaRank
+		}
+		bad(len(p.Value) != rank, "budget: %d ranks of %q are listed as kept or not, want %d", len(p.Value), p.Key, rank)
+	}
 	for _, p := range c.Tokens {
 		bad(len(p.Value) == 0, "no tokens are given for %q, want some", p.Key)
 		seen := map[int]bool{}

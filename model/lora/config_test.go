@@ -171,7 +171,7 @@ func TestConfigSurvivesAFile(t *testing.T) {
 		{Method: IA3, Targets: []string{"k_proj", "down_proj"}, Feedforward: []string{"down_proj"}},
 		{Method: IA3, TargetPattern: ".*proj", FeedforwardPattern: ".*down.*", Exclude: []string{"q_proj"}},
 		{Method: IA3, Targets: []string{"k_proj"}, Feedforward: []string{}},
-		{Method: AdaLoRA, Rank: 9, Alpha: 3, Dropout: 0.1, Targets: []string{"x"}, Budget: Budget{TargetRank: 2, TotalSteps: 90, Warmup: 5, Final: 7, Interval: 3, Beta1: 0.5, Beta2: 0.6,
+		{Method: AdaLoRA, Rank: 2, Alpha: 3, Dropout: 0.1, Targets: []string{"x"}, Budget: Budget{TargetRank: 2, TotalSteps: 90, Warmup: 5, Final: 7, Interval: 3, Beta1: 0.5, Beta2: 0.6,
 			Orthogonality: 0.2, Kept: Patterns[[]bool]{{"model.x", []bool{true, false}}}}},
 		{Method: CURLoRA, Rank: 5, Dropout: 0.1, Targets: []string{"x"}, RankPattern: Patterns[int]{{"y", 1}}, Layers: []int{1}},
 		{Method: LoHa, Rank: 3, Alpha: 5, Targets: []string{"x"}, AlphaPattern: Patterns[float64]{{"y", 2}}, Layers: []int{4}, LayersPattern: []string{"h"}},
@@ -190,7 +190,13 @@ func TestConfigSurvivesAFile(t *testing.T) {
 // FuzzParsePEFT: whatever the bytes, the result is a valid configuration or an
 // error, and a configuration survives being written.
 func FuzzParsePEFT(f *testing.F) {
-	for _, seed := range []string{`{"peft_type":"LORA","target_modules":["q_proj"],"rank_pattern":{"b":1,"a":2}}`, `{"peft_type":"LORA","target_modules":"a|b","r":3}`, `{"r":[]}`} {
+	for _, seed := range []string{`{"peft_type":"LORA","target_modules":["q_proj"],"rank_pattern":{"b":1,"a":2}}`, `{"peft_type":"LORA","target_modules":"a|b","r":3}`, `{"r":[]}`,
+		`{"peft_type":"ADALORA","target_modules":["q_proj"],"init_r":2,"total_step":9,"tinit":1,"rank_pattern":{"a.lora_E":[true,false]}}`,
+		`{"peft_type":"IA3","target_modules":["k_proj"],"feedforward_modules":"x|y"}`,
+		`{"peft_type":"LOHA","target_modules":"all-linear","alpha":2,"rank_pattern":{"a":1}}`,
+		`{"peft_type":"CURLORA","target_modules":["q_proj"],"r":3}`,
+		`{"peft_type":"TRAINABLE_TOKENS","token_indices":[1,2],"target_modules":"lm_head"}`,
+		`{"peft_type":"LORA","target_modules":["q_proj"],"trainable_token_indices":{"a":[1],"b":[2]},"init_lora_weights":"pissa"}`} {
 		f.Add([]byte(seed))
 	}
 	fixtures, err := filepath.Glob("../../testdata/oracle/models/peft/*/adapter_config.json")

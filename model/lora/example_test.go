@@ -68,3 +68,44 @@ func Example() {
 	// belongs to my/base-model with rank 4
 	// merged into 4 weights
 }
+
+// Kinds of adapters differ in what they train. The last layer's MLP of a tiny random
+// model is adapted in several ways.
+func ExampleConfig() {
+	config, family, err := auto.ParseConfig([]byte(llamaConfig))
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := family.New(config, model.NewLoader(config, model.Random{Seed: 1}, model.LoadOptions{}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	target := []string{"layers.1.mlp.down_proj"}
+	for _, kind := range []struct {
+		name   string
+		config lora.Config
+	}{
+		{"LoRA", lora.Config{Rank: 4, Targets: target}},
+		{"DoRA", lora.Config{Rank: 4, Targets: target, DoRA: true}},
+		{"PiSSA", lora.Config{Rank: 4, Targets: target, Init: lora.PiSSA}},
+		{"IA3", lora.Config{Method: lora.IA3, Targets: target, Feedforward: target}},
+		{"CURLoRA", lora.Config{Method: lora.CURLoRA, Rank: 4, Targets: target}},
+	} {
+		a, err := lora.Attach(m, "default", kind.config)
+		if err != nil {
+			log.Fatal(err)
+		}
+		n := 0
+		for _, p := range a.Params() {
+			n += p.Len()
+		}
+		fmt.Printf("%s trains %d numbers; the model without it is what it was: %t\n", kind.name, n, a.Zero())
+		a.Remove()
+	}
+	// Output:
+	// LoRA trains 160 numbers; the model without it is what it was: true
+	// DoRA trains 176 numbers; the model without it is what it was: true
+	// PiSSA trains 160 numbers; the model without it is what it was: false
+	// IA3 trains 24 numbers; the model without it is what it was: true
+	// CURLoRA trains 16 numbers; the model without it is what it was: true
+}

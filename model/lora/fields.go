@@ -24,7 +24,7 @@ func ia3Fields(c *Config) map[string]any {
 }
 
 func adaFields(c *Config) map[string]any {
-	c.Rank, c.Alpha = 12, 8
+	c.Rank, c.Alpha = defaultAdaRank, 8
 	b, skip := &c.Budget, &skipped{}
 	return map[string]any{
 		"init_r": &c.Rank, "lora_alpha": &c.Alpha, "lora_dropout": &c.Dropout, "rank_pattern": &keptField{&b.Kept},

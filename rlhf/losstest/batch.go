@@ -97,6 +97,22 @@ func (b Batch) groupLengths() []float64 {
 	return out
 }
 
+// Slice is the rows from one to another, as a micro-batch: groups that are cut by it count
+// as two, but keep their lengths.
+func (b Batch) Slice(from, to int) Batch {
+	rows := make([]int, to-from)
+	for i := range rows {
+		rows[i] = from + i
+	}
+	var groups []int32
+	for _, end := range b.Groups {
+		if e := min(int(end), to) - from; e > 0 && (len(groups) == 0 || int32(e) > groups[len(groups)-1]) {
+			groups = append(groups, int32(e))
+		}
+	}
+	return b.take(rows, groups)
+}
+
 // take is the batch of the given rows, whose groups end where groups says.
 func (b Batch) take(rows []int, groups []int32) Batch {
 	tokens := func(x []float64) []float64 { return gather(x, rows, b.Width) }

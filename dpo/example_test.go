@@ -116,6 +116,7 @@ func ExampleLosses() {
 	// apo_zero 1
 	// apo_down 1
 	// discopop 0.8466
+	// dpop 0.6931
 	// sft depends on the policy
 	// orpo depends on the policy
 	// cpo depends on the policy

@@ -182,7 +182,7 @@ func (f LossFunc) Build(g *tensor.Graph, in LogProbs) Terms { return f(g, in) }
 func Losses() []Loss {
 	return []Loss{
 		Sigmoid{}, Conservative{}, SigmoidNorm{}, Hinge{}, IPO{}, IPO{Over: PerSequence}, Robust{}, EXO{}, NCA{}, BCOPair{}, SPPO{},
-		AOT{}, AOTUnpaired{}, APOZero{}, APODown{}, DiscoPOP{}, NLL{},
+		AOT{}, AOTUnpaired{}, APOZero{}, APODown{}, DiscoPOP{}, Positive{}, NLL{},
 		ORPO{}, CPO{}, CPOHinge{}, CPOIPO{}, SimPO{}, AlphaPO{}, AlphaPO{Over: PerSequence},
 	}
 }

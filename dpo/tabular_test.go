@@ -129,3 +129,20 @@ func TestThePrintedLossLowersTheReward(t *testing.T) {
 	assert.Greater(t, right, start+0.3)
 	assert.Less(t, wrong, start-0.3)
 }
+
+// Where two answers share what they are made of, DPO makes the chosen one less
+// likely on its way to a wider margin; DPO-Positive does not.
+func TestDPOPositiveKeepsTheChosenAnswer(t *testing.T) {
+	start, _ := corner(t, dpo.NLL{}, 1, 0)
+	against := func(l dpo.Loss) [3]float64 {
+		got, _ := corner(t, dpo.LossFunc(func(g *tensor.Graph, in dpo.LogProbs) dpo.Terms {
+			in.ChosenRatio, in.RejectedRatio = tensor.AddScalar(in.Chosen, -math.Log(start[0])), tensor.AddScalar(in.Rejected, -math.Log(start[1]))
+			return l.Build(g, in)
+		}), 0.1, 400)
+		return got
+	}
+	plain, positive := against(dpo.Sigmoid{}), against(dpo.Positive{})
+	assert.Less(t, plain[0], start[0])
+	assert.Greater(t, positive[0], start[0])
+	assert.Greater(t, positive[0]/positive[1], start[0]/start[1], "and the margin grows")
+}

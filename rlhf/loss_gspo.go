@@ -16,8 +16,13 @@ type GSPO struct {
 	PerToken bool `json:"per_token,omitempty"`
 }
 
-// Name is "gspo".
-func (GSPO) Name() string { return "gspo" }
+// Name is "gspo", or "gspo_token".
+func (l GSPO) Name() string {
+	if l.PerToken {
+		return "gspo_token"
+	}
+	return "gspo"
+}
 
 // Average is MeanOfRows.
 func (GSPO) Average() Average { return Average{Over: MeanOfRows} }

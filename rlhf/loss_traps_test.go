@@ -160,3 +160,12 @@ func TestFaultyObjectives(t *testing.T) {
 	require.ErrorContains(t, err, "OffPolicy")
 	require.Error(t, rlhf.Value{Clip: nan}.Validate())
 }
+
+// A saved run knows its loss by its name.
+func TestNamesOfLossesDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for _, l := range rlhf.Losses() {
+		assert.False(t, seen[l.Name()], l.Name())
+		seen[l.Name()] = true
+	}
+}

@@ -12,8 +12,10 @@ import (
 //	L_k = −(1−ε)·log σ(z_k) − ε·log σ(−z_k)
 //	z_k = β·(sort(log π(y⁺|x) − log π(y⁻|x))_k − sort(log π₀(y⁺|x) − log π₀(y⁻|x))_k)
 //
-// with both differences sorted over the micro-batch. L_k belongs to the k-th
-// quantile, not to pair k.
+// with both differences sorted over the micro-batch: training wants an optimizer
+// step to be one micro-batch, or with train.PerMicroBatch sorts each by itself;
+// evaluations always do, so that their loss depends on the size of micro-batches.
+// L_k belongs to the k-th quantile, not to pair k.
 //
 // Melnyk et al. 2024, "Distributional Preference Alignment of LLMs via Optimal
 // Transport", arXiv:2406.05882 (paired). Options.Divergence has no
@@ -48,7 +50,7 @@ func (l AOT) Build(_ *tensor.Graph, in LogProbs) Terms {
 //
 //	z_k = β·(sort(ℓ⁺)_k − sort(ℓ⁻)_k),  ℓ = log π(y|x)/π₀(y|x)
 //
-// with L_k as in AOT.
+// with L_k as in AOT, sorted over micro-batches as there.
 //
 // Melnyk et al. 2024, arXiv:2406.05882 (unpaired). Options.Divergence
 // has no part in it.

@@ -142,7 +142,7 @@ func (s *stage) scored() Scored {
 // estimate fills the advantages.
 func (s *stage) estimate() error {
 	in, name := s.scored(), s.opts.Advantages.Name()
-	list, err := s.opts.Advantages.Advantages(in)
+	list, err := s.advantages(in)
 	if err != nil {
 		return fmt.Errorf("rlhf: advantages %s: %w", name, err)
 	}
@@ -161,4 +161,12 @@ func (s *stage) estimate() error {
 		c.Advantages = list[i]
 	}
 	return nil
+}
+
+// advantages are the critic's, or those of Options.Advantages.
+func (s *stage) advantages(in Scored) ([][]float64, error) {
+	if s.judge != nil {
+		return s.judge.assess(&s.layout, in)
+	}
+	return s.opts.Advantages.Advantages(in)
 }

@@ -51,9 +51,16 @@ func PlanMemory(p Policy, longest int, o Options) (Memory, error) {
 			m.Weights += int64(q.Bytes())
 		}
 	}
+	if o.Critic != nil {
+		for _, q := range o.Critic.own() {
+			m.Gradients += int64(q.Bytes())
+		}
+	}
 	m.Optimizer = 2 * m.Gradients
 	if _, ref := o.needs(); ref && o.Reference.Model == nil && (p.Adapter == nil || !o.Reference.Base && !p.Adapter.Zero()) {
-		m.Reference = m.Gradients
+		for _, q := range params {
+			m.Reference += int64(q.Bytes())
+		}
 	}
 	if o.Source == nil && o.Sampler == nil {
 		c := p.Model.Config()

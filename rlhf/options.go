@@ -19,6 +19,8 @@ type Options struct {
 	Objective Objective `json:"-"`
 	// Advantages turns rewards into advantages; nil means GroupAdvantages{}.
 	Advantages AdvantageEstimator `json:"-"`
+	// Critic, for PPO and A2C, estimates advantages in place of Advantages.
+	Critic *Critic `json:"-"`
 	// KLInReward is subtracted from the reward of each token.
 	KLInReward KLInReward `json:"kl_in_reward,omitzero"`
 	// RewardClip limits rewards before anything else is made of them.
@@ -137,7 +139,7 @@ func (o Options) Validate() error {
 	if o.Source != nil && (o.Sampler != nil || o.Environment != nil) || o.Sampler != nil && o.Environment != nil {
 		bad("Options: got more than one of Source, Sampler and Environment")
 	}
-	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.RewardClip.Validate(), o.Correction.Validate(), o.Reference.validate())
+	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.RewardClip.Validate(), o.Correction.Validate(), o.Reference.validate(), o.Critic.validate())
 	if v, ok := o.Advantages.(validator); ok {
 		faults = append(faults, v.Validate())
 	}

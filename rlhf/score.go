@@ -19,17 +19,24 @@ type scorer struct {
 	values []float64
 }
 
-func newScorer(m model.Model, adapter string, o *Options, arena *tensor.Arena, of func(tensor.LogProbs) *tensor.Node) (*scorer, error) {
+func newScorer(o *Options, arena *tensor.Arena, of func(g *tensor.Graph, x *policy.Texts) *tensor.Node) (*scorer, error) {
 	s := &scorer{}
 	g, err := tensor.Build(func(g *tensor.Graph) {
 		s.Declare(g, o.size().texts())
-		s.value = of(distribution(m, s.Inputs(adapter), g, o.Generate.Temperature).LogProbs(s.Rows, s.Targets))
+		s.value = of(g, &s.Texts)
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.run, err = tensor.Compile(g, tensor.Nodes{s.value}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes()})
 	return s, err
+}
+
+// newPolicyScorer computes a statistic of a model's distribution.
+func newPolicyScorer(m model.Model, adapter string, o *Options, arena *tensor.Arena, of func(tensor.LogProbs) *tensor.Node) (*scorer, error) {
+	return newScorer(o, arena, func(g *tensor.Graph, x *policy.Texts) *tensor.Node {
+		return of(distribution(m, x.Inputs(adapter), g, o.Generate.Temperature).LogProbs(x.Rows, x.Targets))
+	})
 }
 
 // logProb is what scorers usually compute.

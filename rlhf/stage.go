@@ -28,6 +28,7 @@ type stage struct {
 	params    []*tensor.Param
 	list      []train.Parameter
 	prog      *program
+	judge     *judge // nil without a critic
 	arena     *tensor.Arena
 	perMicro  bool // losses are divided by each micro-batch's own weight
 	layout    layout
@@ -96,6 +97,9 @@ func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	s.fresh = s.count == 0
 	s.count++
 	s.loss = 0
+	if s.judge != nil {
+		s.judge.total = 0
+	}
 	s.seen.reset()
 	s.describe(b)
 	return nil
@@ -296,7 +300,13 @@ func (s *stage) Backward(micro int, seed float64) error {
 		}
 	}
 	s.book(b)
-	return nil
+	if s.judge == nil {
+		return nil
+	}
+	if err := s.judge.learn(b, s.in.mask, s.valueSeed(micro)); err != nil {
+		return fmt.Errorf("rlhf: critic: micro-batch %d: %w", micro, err)
+	}
+	return s.judge.book(&s.metrics, s.in.mask)
 }
 
 // give collects the numbers of a micro-batch.
@@ -332,6 +342,14 @@ func (s *stage) give(b *microBatch, seed float64) {
 // Collect implements train.Stage.
 func (s *stage) Collect(m *train.Metrics) error {
 	m.Set("loss", s.loss)
+	if j := s.judge; j != nil {
+		m.Set("loss", s.loss+j.total)
+		m.Set("loss/policy_avg", s.loss)
+		m.Set("loss/value_avg", j.total/j.Coef)
+		if s.first {
+			m.Set("critic/vf_explained_var", j.explained)
+		}
+	}
 	if s.first {
 		s.bookRollout(m)
 	}
@@ -367,4 +385,22 @@ func (s *stage) keepUnsure() error {
 		s.kept[c], keep = keep[:len(c.Tokens):len(c.Tokens)], keep[len(c.Tokens):]
 	}
 	return nil
+}
+
+// valueSeed is what the critic's losses of a micro-batch are multiplied by: its
+// coefficient over the tokens of the step, or of the micro-batch where the loop
+// divides so.
+func (s *stage) valueSeed(micro int) float64 {
+	tokens := s.totals.tokens
+	if s.perMicro {
+		tokens = 0
+		for _, c := range s.micro[micro].rows {
+			tokens += float64(s.length(c))
+		}
+		tokens *= float64(len(s.micro))
+	}
+	if tokens == 0 {
+		return 0
+	}
+	return s.judge.Coef / tokens
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/posttrain/posttrain/internal/policy"
@@ -57,6 +58,10 @@ func (s *stage) identity() map[string]string {
 	}
 	out := map[string]string{
 		"objective": o.Objective.Policy.Name(), "advantages": o.Advantages.Name(), "order": o.Rollout.Order.Name(), "reference": "",
+	}
+	if c := s.opts.Critic; c != nil {
+		d := c.withDefaults()
+		out["critic"] = fmt.Sprintf("coef %g, gamma %g, lambda %g, clip %g, keep scale %t, own model %t", d.Coef, d.Gamma, d.Lambda, d.Loss.Clip, d.KeepScale, c.Model != nil)
 	}
 	if s.reference != nil {
 		out["reference"] = s.reference.name
@@ -134,15 +139,26 @@ func (s *stage) Restore(raw json.RawMessage) error {
 // SaveWeights implements train.Stage: a PEFT folder for an adapter, else
 // model.safetensors with every trained weight.
 func (s *stage) SaveWeights(dir string) error {
-	if err := policy.Policy(s.policy).Save(dir, s.opts.BaseModel); err != nil {
+	err := policy.Policy(s.policy).Save(dir, s.opts.BaseModel)
+	if err == nil && s.judge != nil {
+		err = policy.SaveParams(filepath.Join(dir, criticFile), s.judge.params)
+	}
+	if err != nil {
 		return fmt.Errorf("rlhf: %w", err)
 	}
 	return nil
 }
 
+// criticFile holds what is the critic's own in a checkpoint.
+const criticFile = "critic.safetensors"
+
 // LoadWeights implements train.Stage.
 func (s *stage) LoadWeights(dir string) error {
-	if err := policy.Policy(s.policy).Load(dir); err != nil {
+	err := policy.Policy(s.policy).Load(dir)
+	if err == nil && s.judge != nil {
+		err = policy.LoadParams(filepath.Join(dir, criticFile), s.judge.params)
+	}
+	if err != nil {
 		return fmt.Errorf("rlhf: %w", err)
 	}
 	return nil
@@ -153,5 +169,8 @@ func (s *stage) Export(dir string) error {
 	if s.opts.Export != nil {
 		return s.opts.Export(dir)
 	}
-	return s.SaveWeights(dir)
+	if err := policy.Policy(s.policy).Save(dir, s.opts.BaseModel); err != nil {
+		return fmt.Errorf("rlhf: %w", err)
+	}
+	return nil
 }

@@ -111,7 +111,7 @@ func (s *stage) build(prompts []rollout.Prompt, rewards []rollout.Reward, longes
 	}
 	old, ref := s.opts.needs()
 	if old {
-		if s.scorer, err = newScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, logProb); err != nil {
+		if s.scorer, err = newPolicyScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, logProb); err != nil {
 			return err
 		}
 	}
@@ -119,13 +119,13 @@ func (s *stage) build(prompts []rollout.Prompt, rewards []rollout.Reward, longes
 		if s.reference, err = s.opts.Reference.resolve(s.policy); err != nil {
 			return err
 		}
-		if s.reference.scorer, err = newScorer(s.reference.model, s.reference.adapter, &s.opts, s.arena, logProb); err != nil {
+		if s.reference.scorer, err = newPolicyScorer(s.reference.model, s.reference.adapter, &s.opts, s.arena, logProb); err != nil {
 			return err
 		}
 	}
 	if s.opts.keeps() {
 		entropy := func(lp tensor.LogProbs) *tensor.Node { return lp.Entropy }
-		if s.unsure, err = newScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, entropy); err != nil {
+		if s.unsure, err = newPolicyScorer(s.policy.Model, s.policy.AdapterName(), &s.opts, s.arena, entropy); err != nil {
 			return err
 		}
 	}
@@ -134,6 +134,14 @@ func (s *stage) build(prompts []rollout.Prompt, rewards []rollout.Reward, longes
 	}
 	if s.prog, err = compile(s.policy, &s.opts, s.params, s.reference, s.arena); err != nil {
 		return err
+	}
+	if c := s.opts.Critic; c != nil {
+		if s.judge, err = newJudge(c, s.policy, &s.opts, s.arena); err != nil {
+			return err
+		}
+		for _, q := range s.judge.params {
+			s.list = append(s.list, criticParam{q})
+		}
 	}
 	return s.connect(prompts, rewards, longest)
 }

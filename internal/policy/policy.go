@@ -74,6 +74,16 @@ func Precision(m model.Model) tensor.Dtype {
 // an accumulation for every parameter. It stops graph building where the loss
 // does not depend on one.
 func Gradients(g *tensor.Graph, loss, seed *tensor.Node, params []*tensor.Param) []tensor.Accumulation {
+	return gradients(g, loss, seed, params, true)
+}
+
+// Reached is Gradients for parameters of which the loss may leave some alone, such
+// as a language model's head below a critic.
+func Reached(g *tensor.Graph, loss, seed *tensor.Node, params []*tensor.Param) []tensor.Accumulation {
+	return gradients(g, loss, seed, params, false)
+}
+
+func gradients(g *tensor.Graph, loss, seed *tensor.Node, params []*tensor.Param, all bool) []tensor.Accumulation {
 	if len(params) == 0 {
 		return nil
 	}
@@ -83,7 +93,7 @@ func Gradients(g *tensor.Graph, loss, seed *tensor.Node, params []*tensor.Param)
 	}
 	var acc []tensor.Accumulation
 	for i, parts := range tensor.Gradients(tensor.Nodes{loss}, tensor.Nodes{seed}, wrt) {
-		if len(parts) == 0 {
+		if len(parts) == 0 && all {
 			tensor.Fail("the loss does not depend on parameter %s", params[i].Name())
 		}
 		for _, part := range parts {

@@ -163,7 +163,7 @@ func (d *draw) again(g *group) *group {
 	out := &group{spread: g.spread}
 	for _, c := range g.list {
 		x := *c
-		x.Group, x.Advantages = d.place.Groups, nil
+		x.Group, x.Advantages, x.Values, x.Returns = d.place.Groups, nil, nil, nil
 		out.list = append(out.list, &x)
 	}
 	d.place.Groups++

@@ -40,6 +40,8 @@ type Completion struct {
 	// Old, Ref and Advantages, one a token, are filled by a trainer: log-probabilities
 	// under the policy that sampled and under the reference, and what to learn.
 	Old, Ref, Advantages []float64
+	// Values and Returns are those of a critic, where there is one.
+	Values, Returns []float64
 }
 
 // IDs are the ids of all tokens.

@@ -60,6 +60,8 @@ type stored struct {
 	Old        numbers         `json:"old,omitempty"`
 	Ref        numbers         `json:"ref,omitempty"`
 	Advantages numbers         `json:"advantages,omitempty"`
+	Values     numbers         `json:"values,omitempty"`
+	Returns    numbers         `json:"returns,omitempty"`
 }
 
 // archive is a list of completions as saved, with the prompt of each group.
@@ -79,7 +81,7 @@ func store(list []*Completion) archive {
 			a.Prompts = append(a.Prompts, c.Prompt)
 		}
 		s := stored{Group: c.Group, Index: c.Index, Prompt: at, Text: c.Text, Finish: c.Finish, IDs: c.IDs(),
-			Rewards: append(append(numbers{}, c.Rewards...), c.Reward), Old: c.Old, Ref: c.Ref, Advantages: c.Advantages}
+			Rewards: append(append(numbers{}, c.Rewards...), c.Reward), Old: c.Old, Ref: c.Ref, Advantages: c.Advantages, Values: c.Values, Returns: c.Returns}
 		for _, t := range c.Tokens {
 			s.Roles, s.Versions = append(s.Roles, byte(t.Role)), append(s.Versions, t.Version)
 			s.LogProbs, s.Sampler = append(s.LogProbs, t.LogProb), append(s.Sampler, t.SamplerLogProb)
@@ -95,12 +97,12 @@ func (a *archive) restore() ([]*Completion, error) {
 		s := &a.Completions[i]
 		n := len(s.IDs)
 		if s.Prompt < 0 || s.Prompt >= len(a.Prompts) || len(s.Roles) != n || len(s.LogProbs) != n || len(s.Sampler) != n || len(s.Versions) != n || len(s.Rewards) == 0 ||
-			badLength(s.Old, n) || badLength(s.Ref, n) || badLength(s.Advantages, n) {
+			badLength(s.Old, n) || badLength(s.Ref, n) || badLength(s.Advantages, n) || badLength(s.Values, n) || badLength(s.Returns, n) {
 			return nil, fmt.Errorf("rollout: state: completion %d: got lists of unequal length, or prompt %d of %d", i, s.Prompt, len(a.Prompts))
 		}
 		last := len(s.Rewards) - 1
 		c := &Completion{Group: s.Group, Index: s.Index, Prompt: a.Prompts[s.Prompt], Text: s.Text, Finish: s.Finish,
-			Rewards: s.Rewards[:last:last], Reward: s.Rewards[last], Old: s.Old, Ref: s.Ref, Advantages: s.Advantages}
+			Rewards: s.Rewards[:last:last], Reward: s.Rewards[last], Old: s.Old, Ref: s.Ref, Advantages: s.Advantages, Values: s.Values, Returns: s.Returns}
 		for k, id := range s.IDs {
 			c.Tokens = append(c.Tokens, Token{ID: id, Role: Role(s.Roles[k]), LogProb: s.LogProbs[k], SamplerLogProb: s.Sampler[k], Version: s.Versions[k]})
 		}

@@ -123,3 +123,13 @@ func (t *Trainer) Memory() (Memory, error) {
 	m.Arena = int64(t.stage.arena.Bytes())
 	return m, err
 }
+
+// Timings says where the time of training steps went; Options.Debug.Timing asks for
+// it.
+func (t *Trainer) Timings() []tensor.Timing { return t.stage.prog.run.Timings() }
+
+// Reference is what the policy is compared with; its Model is nil for losses
+// without a reference. Without an adapter and with Reference.Cached only its
+// log-probabilities of the pairs are kept, and the model it names is the one that is
+// trained.
+func (t *Trainer) Reference() *Frozen { return t.stage.reference }

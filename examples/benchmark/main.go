@@ -55,6 +55,7 @@ type result struct {
 // tasks maps the names of -task to what runs.
 var tasks = map[string]func(context.Context, *settings, *result) error{
 	"sft":      measureSFT,
+	"dpo":      measureDPO,
 	"reward":   measureReward,
 	"score":    measureScore,
 	"generate": measureGenerate,
@@ -81,8 +82,8 @@ func main() {
 	flag.IntVar(&s.threads, "threads", 0, "cores to use; 0 is all")
 	flag.IntVar(&s.rank, "rank", 16, "rank of the adapter on all linear layers")
 	flag.IntVar(&s.sequences, "sequences", 1, "texts decoded at once (task generate)")
-	flag.IntVar(&s.pairs, "pairs", 4, "comparisons an optimizer step (task reward)")
-	flag.BoolVar(&s.separate, "separate", false, "compute the prompt of a comparison before each answer instead of sharing it (task reward)")
+	flag.IntVar(&s.pairs, "pairs", 4, "comparisons an optimizer step (tasks dpo and reward)")
+	flag.BoolVar(&s.separate, "separate", false, "compute the prompt of a comparison before each answer instead of sharing it (tasks dpo and reward)")
 	flag.StringVar(&s.text, "text", "", "file to encode (task tokenize)")
 	flag.BoolVar(&s.mapped, "mapped", false, "map the weights instead of copying them (task load)")
 	flag.BoolVar(&s.full, "full", false, "train all weights instead of an adapter")

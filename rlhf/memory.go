@@ -64,7 +64,7 @@ func PlanMemory(p Policy, longest int, o Options) (Memory, error) {
 	}
 	if o.Source == nil && o.Sampler == nil {
 		c := p.Model.Config()
-		m.Cache = 8 * int64(c.NumHiddenLayers) * int64(o.Sequences) * int64(longest+o.Generate.MaxTokens) * int64(c.NumKeyValueHeads*c.HeadDim)
+		m.Cache = 8 * int64(c.NumHiddenLayers) * int64(o.Sequences) * int64(longest+o.room()) * int64(c.NumKeyValueHeads*c.HeadDim)
 	}
 	// Scoring and sampling share the arena and need less: they keep nothing for a
 	// backward pass.

@@ -51,6 +51,9 @@ type Options struct {
 	Sampler rollout.Sampler `json:"-"`
 	// Environment, with Sampler nil, talks with the policy: see rollout.Converse.
 	Environment rollout.Environment `json:"-"`
+	// Observations is the room, in tokens, for what the environment says in a
+	// conversation; 0 means as many as the policy may say.
+	Observations int `json:"observations,omitempty"`
 	// Source gives rollouts in place of prompts, sampler and rewarders. It should
 	// have a position to resume a run, as rollout.Collector has.
 	Source Source `json:"-"`
@@ -128,7 +131,7 @@ func (o Options) Validate() error {
 	for _, f := range []struct {
 		name string
 		got  int
-	}{{"StepsPerGeneration", o.StepsPerGeneration}, {"Iterations", o.Iterations}, {"MicroTokens", o.MicroTokens}, {"MaxRows", o.MaxRows}, {"MicroRows", o.MicroRows}, {"Sequences", o.Sequences}} {
+	}{{"StepsPerGeneration", o.StepsPerGeneration}, {"Iterations", o.Iterations}, {"MicroTokens", o.MicroTokens}, {"MaxRows", o.MaxRows}, {"MicroRows", o.MicroRows}, {"Sequences", o.Sequences}, {"Observations", o.Observations}} {
 		if f.got < 0 || f.got > 1<<24 {
 			bad("Options.%s: got %d, want 0 (default) to %d", f.name, f.got, 1<<24)
 		}
@@ -175,7 +178,7 @@ func (o Options) withDefaults() Options {
 // forPrompts fills in what depends on the longest prompt.
 func (o Options) forPrompts(longest int) Options {
 	if o.MicroTokens == 0 {
-		o.MicroTokens = max(2048, longest+o.Generate.MaxTokens)
+		o.MicroTokens = max(2048, longest+o.room())
 	}
 	rows := int(math.Ceil(float64(o.Rollout.Prompts*o.Rollout.Completions) / float64(o.StepsPerGeneration)))
 	if o.MaxRows == 0 {
@@ -192,6 +195,17 @@ func (o Options) forPrompts(longest int) Options {
 
 // mostSequences is the most that package generate computes together.
 const mostSequences = 64
+
+// room is the number of tokens that may follow a prompt.
+func (o *Options) room() int {
+	switch {
+	case o.Environment == nil:
+		return o.Generate.MaxTokens
+	case o.Observations == 0:
+		return 2 * o.Generate.MaxTokens
+	}
+	return o.Generate.MaxTokens + o.Observations
+}
 
 // steps is the number of optimizer steps a rollout.
 func (o *Options) steps() int { return o.StepsPerGeneration * o.Iterations }

@@ -87,8 +87,8 @@ func checkPrompts(p Policy, prompts []rollout.Prompt, o Options) (longest int, e
 		switch {
 		case n == 0:
 			faults = append(faults, fmt.Errorf("rlhf: %v: got a prompt without tokens, want one at least", prompts[i].At))
-		case limit > 0 && n+o.Generate.MaxTokens > limit:
-			faults = append(faults, fmt.Errorf("rlhf: %v: %w: got a prompt of %d tokens and completions of up to %d, want at most %d together, the model's context", prompts[i].At, generate.ErrPromptTooLong, n, o.Generate.MaxTokens, limit))
+		case limit > 0 && n+o.room() > limit:
+			faults = append(faults, fmt.Errorf("rlhf: %v: %w: got a prompt of %d tokens and completions of up to %d, want at most %d together, the model's context", prompts[i].At, generate.ErrPromptTooLong, n, o.room(), limit))
 		}
 		if len(faults) == maxFaults {
 			break
@@ -155,7 +155,7 @@ func (s *stage) connect(prompts []rollout.Prompt, rewards []rollout.Reward, long
 	sampler := o.Sampler
 	if sampler == nil {
 		if s.generator, err = generate.New(s.policy.Model, generate.Config{
-			Adapter: s.policy.AdapterName(), Sequences: o.Sequences, Context: longest + o.Generate.MaxTokens,
+			Adapter: s.policy.AdapterName(), Sequences: o.Sequences, Context: longest + o.room(),
 			Device: o.Device, Arena: s.arena, Decode: o.Decode,
 		}); err != nil {
 			return err

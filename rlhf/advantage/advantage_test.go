@@ -288,3 +288,9 @@ func TestKLEstimatorsHaveTheirKnownMoments(t *testing.T) {
 		assert.InEpsilon(t, c.sd3, sd3/c.kl, 0.05)
 	}
 }
+
+// What an overrated answer gains is capped, however high the reward model puts it.
+func TestBoundedRewards(t *testing.T) {
+	got := advantage.Bounded([]float64{0.5, 1.5, 400, -1000, math.NaN()}, []float64{0.5, 0.5, 0.5, 0.5, 0})
+	near(t, []float64{0.5, 1 / (1 + math.Exp(-1)), 1, 0, math.NaN()}, got, tolerance, "bounded")
+}

@@ -76,6 +76,19 @@ func Clip(rewards []float64, lo, hi float64) []float64 {
 	return out
 }
 
+// Bounded is σ(r − reference) of each reward, with the reward of a reference answer to the
+// same prompt: between 0 and 1, steep where an answer is about as good as the reference
+// and flat where a reward model is far from what it knows. NaN stays NaN.
+//
+// Fu et al. 2025, "Reward Shaping to Mitigate Reward Hacking in RLHF", arXiv:2502.18770.
+func Bounded(rewards, reference []float64) []float64 {
+	out := make([]float64, len(rewards))
+	for i, r := range rewards {
+		out[i] = 1 / (1 + math.Exp(reference[i]-r))
+	}
+	return out
+}
+
 // Spread puts a number of each row at each of its tokens of mask 1, and 0 elsewhere.
 func Spread(rows []float64, mask [][]float64) [][]float64 {
 	out := make([][]float64, len(mask))

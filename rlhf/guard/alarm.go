@@ -1,9 +1,12 @@
 package guard
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Metrics is what alarms look at; train.Metrics satisfies it.
@@ -40,19 +43,52 @@ func (a Alarms) Observe(m Metrics) (reasons []string) {
 	return reasons
 }
 
+// ErrAlarm is wrapped by the error of Alarms.Check.
+var ErrAlarm = errors.New("guard: stop")
+
+// Check is Observe as an error, for a hook that ends a run after a step
+// (train.Hooks.Step).
+func (a Alarms) Check(m Metrics) error {
+	if reasons := a.Observe(m); reasons != nil {
+		return fmt.Errorf("%w: %s", ErrAlarm, strings.Join(reasons, "; "))
+	}
+	return nil
+}
+
+// State is what the alarms have seen, to be kept beside a checkpoint.
+func (a Alarms) State() (json.RawMessage, error) { return json.Marshal(a) }
+
+// Restore sets alarms of the same kinds in the same order to a State.
+func (a Alarms) Restore(state json.RawMessage) error {
+	var each []json.RawMessage
+	if err := json.Unmarshal(state, &each); err != nil {
+		return fmt.Errorf("guard: state of alarms: %w", err)
+	}
+	if len(each) != len(a) {
+		return fmt.Errorf("guard: state of alarms: got %d, want %d", len(each), len(a))
+	}
+	for i, raw := range each {
+		if err := json.Unmarshal(raw, a[i]); err != nil {
+			return fmt.Errorf("guard: state of alarm %s: %w", a[i].Name(), err)
+		}
+	}
+	return nil
+}
+
 // number is a metric that can be compared.
 func number(m Metrics, name string) (float64, bool) {
 	v, ok := m.Value(name)
 	return v, ok && !math.IsNaN(v)
 }
 
-// Limit goes off when a metric has been outside of [Least, Most] for Patience steps in a
-// row: a KL budget, a share of repetition, a clipped share.
+// Limit goes off when a metric has been outside of its limits for more than Patience steps
+// in a row: a KL budget, a share of repetition, a clipped share.
 type Limit struct {
-	Metric      string  `json:"metric"`
-	Least, Most float64 // ±Inf or equal zeros: no limit on that side if both are 0
-	Patience    int     `json:"patience,omitempty"` // 0: at once
-	Outside     int     `json:"outside"`            // state: steps outside so far
+	Metric   string   `json:"metric"`
+	Least    *float64 `json:"least,omitempty"`    // nil: none
+	Most     *float64 `json:"most,omitempty"`     // nil: none
+	Patience int      `json:"patience,omitempty"` // 0: at once
+	Outside  int      `json:"outside"`            // state: steps outside so far
 }
 
 // Name is the metric's.
@@ -64,14 +100,20 @@ func (l *Limit) Observe(m Metrics) string {
 	if !ok {
 		return ""
 	}
-	if v >= l.Least && v <= l.Most {
+	fault := ""
+	switch {
+	case l.Least != nil && v < *l.Least:
+		fault = fmt.Sprintf("%s is %.4g, want at least %.4g", l.Metric, v, *l.Least)
+	case l.Most != nil && v > *l.Most:
+		fault = fmt.Sprintf("%s is %.4g, want at most %.4g", l.Metric, v, *l.Most)
+	default:
 		l.Outside = 0
 		return ""
 	}
 	if l.Outside++; l.Outside <= l.Patience {
 		return ""
 	}
-	return fmt.Sprintf("%s is %.4g, want it within [%.4g, %.4g] (%d steps outside)", l.Metric, v, l.Least, l.Most, l.Outside)
+	return fmt.Sprintf("%s (%d steps so far)", fault, l.Outside)
 }
 
 // Drift goes off when a metric has left its starting value, the mean over the first WarmUp
@@ -175,7 +217,8 @@ func mean(x []float64) float64 {
 // KLBudget is a Limit on KL(π‖π₀) in nats a completion: √KL at most d, the distance at which
 // a pilot run's gold reward was best (Curve.Peak).
 func KLBudget(metric string, d float64) *Limit {
-	return &Limit{Metric: metric, Least: math.Inf(-1), Most: d * d}
+	most := d * d
+	return &Limit{Metric: metric, Most: &most}
 }
 
 // EntropyCollapse is a Drift of the entropy to less than a share of its start.
@@ -190,5 +233,5 @@ func LengthDrift(metric string, factor float64) *Drift {
 
 // Repetition is a Limit on the share of repetition.
 func Repetition(metric string, share float64) *Limit {
-	return &Limit{Metric: metric, Least: math.Inf(-1), Most: share, Patience: 2}
+	return &Limit{Metric: metric, Most: &share, Patience: 2}
 }

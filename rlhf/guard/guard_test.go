@@ -1,7 +1,6 @@
 package guard_test
 
 import (
-	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -45,11 +44,14 @@ func TestDrift(t *testing.T) {
 	assert.Empty(t, d.Observe(guard.Values{}), "absent metrics are passed over")
 	assert.Empty(t, d.Observe(guard.Values{"length": math.NaN()}))
 	assert.Empty(t, d.Observe(guard.Values{"length": 300}))
-	raw, err := json.Marshal(d)
+	raw, err := guard.Alarms{d, guard.KLBudget("kl", 2)}.State()
 	require.NoError(t, err)
-	var again guard.Drift
-	require.NoError(t, json.Unmarshal(raw, &again))
-	for _, alarm := range []*guard.Drift{d, &again} {
+	again, budget := guard.LengthDrift("length", 2), guard.KLBudget("kl", 9)
+	require.NoError(t, guard.Alarms{again, budget}.Restore(raw))
+	assert.InDelta(t, 4, *budget.Most, 0)
+	require.Error(t, guard.Alarms{again}.Restore(raw))
+	require.Error(t, guard.Alarms{again}.Restore([]byte("{")))
+	for _, alarm := range []*guard.Drift{d, again} {
 		assert.Contains(t, alarm.Observe(guard.Values{"length": 300}), "length went from 50 to 300", "saved or not")
 	}
 	short := guard.LengthDrift("length", 2)

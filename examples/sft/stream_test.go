@@ -37,6 +37,9 @@ func sums(t *testing.T, path string, n int) {
 func TestStreamedTraining(t *testing.T) {
 	for _, name := range []string{"rows.jsonl", "rows.parquet"} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && name == "rows.parquet" {
+				t.Skip("takes some seconds")
+			}
 			dir := t.TempDir()
 			path := filepath.Join(dir, name)
 			sums(t, path, 3000)

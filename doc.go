@@ -33,7 +33,8 @@
 //     tokens and conversations into text; data/answer reads answers.
 //   - train: the loop, AdamW, schedules, checkpoints and exact resume, metrics;
 //     train/report writes the HTML report.
-//   - sft: supervised fine-tuning. dpo: learning from pairs of answers. reward:
+//   - sft: supervised fine-tuning. dpo: learning from pairs of answers
+//     (dpo/unpaired: from single labels). reward:
 //     rules that score answers.
 //   - generate: batched decoding with a cache. eval: perplexity, exact match,
 //     and tables with confidence intervals.

@@ -6,6 +6,7 @@
 // source of packed pairs (Batcher), and returns a Trainer; its Steps iterates over
 // optimizer steps, its Train runs to the end. A loss is a value: Sigmoid (DPO),
 // IPO, Hinge, …, a Sum of several, or a caller's own LossFunc; Losses lists them.
+// Some need no reference (ORPO, CPO, SimPO, AlphaPO): a run of them computes none.
 // Each has its formula and source in its comment, and package losstest holds the
 // laws all of them keep. Options name what is shared by all losses: β, the
 // divergence, LD-DPO's α and the Reference, by default the policy as it was at the

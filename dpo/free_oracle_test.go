@@ -24,6 +24,7 @@ type freeCase struct {
 		Alpha     float64 `json:"alpha"`
 		LossType  string  `json:"loss_type"`
 		Gold      float64 `json:"tpo_alpha"`
+		Lead      float64 `json:"tpo_l_gamma"`
 	} `json:"params"`
 	Inputs  map[string]array `json:"inputs"`
 	Outputs struct {
@@ -44,8 +45,10 @@ func (c *freeCase) loss(family string) dpo.Loss {
 	switch {
 	case family == "orpo":
 		return dpo.ORPO{}
-	case family == "tpo" && (p.Gold != 0 || p.LossType == "tpo-l"):
+	case family == "tpo" && p.Gold != 0:
 		return nil
+	case p.LossType == "tpo-l":
+		return dpo.SimPO{Margin: &p.Lead, LabelSmoothing: p.Smoothing}
 	case p.Alpha != 0 && p.LossType == "simpo":
 		return dpo.AlphaPO{Alpha: p.Alpha, Margin: &p.Margin, LabelSmoothing: p.Smoothing}
 	case p.Alpha != 0:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -64,4 +65,20 @@ func TestControlsReportFaults(t *testing.T) {
 	for _, part := range []string{"KLControl", "EntropyControl", "TopEntropy"} {
 		assert.ErrorContains(t, err, part)
 	}
+}
+
+// An alarm ends the run after the step that rang it, and the run says why.
+func TestAlarmsEndTheRun(t *testing.T) {
+	o := rlhf.Options{Alarms: guard.Alarms{&guard.Limit{Metric: "completions/max_length", Most: new(3.0)}}, Generate: generate.Options{MaxTokens: 4}, Rollout: rollout.Options{Prompts: 2, Completions: 2}}
+	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, plain(5))
+	require.NoError(t, err)
+	defer tr.Close()
+	n := 0
+	for _, err := range tr.Steps(t.Context()) {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Less(t, n, 5)
+	require.Len(t, tr.Stopped(), 1)
+	assert.Contains(t, tr.Stopped()[0], "completions/max_length")
 }

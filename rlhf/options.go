@@ -7,6 +7,7 @@ import (
 
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/rlhf/advantage"
+	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -28,6 +29,10 @@ type Options struct {
 	// KLControl and EntropyControl adapt coefficients while training.
 	KLControl      KLControl      `json:"kl_control,omitzero"`
 	EntropyControl EntropyControl `json:"entropy_control,omitzero"`
+	// Alarms are asked after every step, with its metrics; the first that has a reason
+	// ends the run, as if it had no further step (Trainer.Stopped). Their exported
+	// fields are saved with checkpoints.
+	Alarms guard.Alarms `json:"-"`
 	// TopEntropy lets only this share of the tokens of a step teach the policy, those
 	// at which it is least sure (advantage.TopEntropy); it costs a forward pass a step.
 	// 0 and 1 take all.
@@ -88,8 +93,8 @@ type Options struct {
 	MicroMeans bool `json:"micro_means,omitempty"`
 	// Recompute saves memory by computing each layer again in the backward pass.
 	Recompute bool `json:"recompute,omitempty"`
-	// Samples is the number of completions of each rollout that are shown in
-	// samples.jsonl; 0 means 4, negative none.
+	// Samples is the number of completions of a rollout that are shown in
+	// samples.jsonl, the best and the worst of each group; 0 means 4, negative none.
 	Samples int `json:"-"`
 
 	// BaseModel is the name of the base model in adapter_config.json.

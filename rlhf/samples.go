@@ -8,8 +8,8 @@ import (
 	"github.com/posttrain/posttrain/train"
 )
 
-// shown is a train.Sampler: the first completions of the rollout that is learnt
-// from, with the parts of their reward and their advantage, and what the caller's
+// shown is a train.Sampler: completions to the first prompts of the rollout that is
+// learnt from, the best and the worst of each, with the parts of their reward and their advantage, and what the caller's
 // own sampler gives.
 type shown struct {
 	stage *stage
@@ -20,7 +20,7 @@ type shown struct {
 func (s shown) Sample(ctx context.Context) ([]train.Sample, error) {
 	var list []train.Sample
 	if r := s.stage.roll; r != nil {
-		for _, c := range r.Completions[:min(len(r.Completions), max(0, s.stage.opts.Samples))] {
+		for _, c := range extremes(r.Completions, s.stage.opts.Samples) {
 			list = append(list, sample(c, r.Names))
 		}
 	}
@@ -29,6 +29,28 @@ func (s shown) Sample(ctx context.Context) ([]train.Sample, error) {
 	}
 	more, err := s.next.Sample(ctx)
 	return append(list, more...), err
+}
+
+// extremes are at most n completions: the best and the worst of each group, where
+// they differ, group after group.
+func extremes(list []*rollout.Completion, n int) []*rollout.Completion {
+	var out []*rollout.Completion
+	for i := 0; i < len(list) && len(out) < n; {
+		best, worst := list[i], list[i]
+		group := list[i].Group
+		for ; i < len(list) && list[i].Group == group; i++ {
+			if list[i].Reward > best.Reward || math.IsNaN(best.Reward) {
+				best = list[i]
+			}
+			if list[i].Reward < worst.Reward || math.IsNaN(worst.Reward) {
+				worst = list[i]
+			}
+		}
+		if out = append(out, best); worst != best && len(out) < n {
+			out = append(out, worst)
+		}
+	}
+	return out
 }
 
 // sample is a completion for people.

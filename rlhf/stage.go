@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/generate"
@@ -48,9 +50,11 @@ type stage struct {
 	loss      float64 // of the step so far, divided
 	metrics   train.Metrics
 	seen      measurement
+	log       *slog.Logger
 	clock     clock
 	corrected corrected
 	control   controls
+	stopped   []string                          // why alarms ended the run
 	kept      map[*rollout.Completion][]float64 // of the step: which tokens teach
 }
 
@@ -80,6 +84,9 @@ func (s *stage) close() error {
 func (s *stage) Next(ctx context.Context, b *train.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("rlhf: %w", err)
+	}
+	if len(s.stopped) > 0 {
+		return io.EOF
 	}
 	s.clock.start()
 	s.metrics.Reset()
@@ -121,6 +128,9 @@ func (s *stage) obtain(ctx context.Context) error {
 		s.roll, s.ready, s.at = r, false, 0
 		s.clock.generation += r.Timing.Generation
 		s.clock.scoring += r.Timing.Scoring
+		for _, f := range r.Faults {
+			s.log.Warn("rewarder failed", "rewarder", f.Rewarder, "kind", f.Kind, "completions", f.Completions, "error", f.Err)
+		}
 	}
 	if s.ready {
 		return nil
@@ -364,6 +374,7 @@ func (s *stage) Collect(m *train.Metrics) error {
 	for name, value := range s.metrics.All() {
 		m.Set(name, value)
 	}
+	s.stopped = s.opts.Alarms.Observe(m)
 	return nil
 }
 

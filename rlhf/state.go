@@ -42,6 +42,8 @@ type state struct {
 	Rollout *rollout.Rollout  `json:"rollout,omitempty"` // with steps left
 	Epoch   float64           `json:"epoch"`             // of the latest rollout
 	Control controls          `json:"control"`
+	Alarms  json.RawMessage   `json:"alarms,omitempty"`
+	Stopped []string          `json:"stopped,omitempty"`
 	Source  json.RawMessage   `json:"source,omitempty"`
 	Data    string            `json:"data"`
 	Options map[string]string `json:"options"`
@@ -92,8 +94,12 @@ func (s *stage) State() (json.RawMessage, error) {
 			st.Rollout = s.roll
 		}
 	}
+	st.Stopped = s.stopped
+	var err error
+	if st.Alarms, err = s.opts.Alarms.State(); err != nil {
+		return nil, fmt.Errorf("rlhf: %w", err)
+	}
 	if src, ok := s.source.(resumable); ok {
-		var err error
 		if st.Source, err = src.State(); err != nil {
 			return nil, err
 		}
@@ -126,6 +132,10 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := src.Restore(st.Source); err != nil {
 		return err
 	}
+	if err := s.opts.Alarms.Restore(st.Alarms); err != nil {
+		return fmt.Errorf("rlhf: state: %w", err)
+	}
+	s.stopped = st.Stopped
 	s.count, s.at, s.before, s.control = st.Steps, st.At, st.Before, st.Control
 	if s.roll = st.Rollout; s.roll == nil && st.Steps > 0 {
 		s.roll = &rollout.Rollout{Epoch: st.Epoch} // used up

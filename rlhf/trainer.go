@@ -3,6 +3,7 @@ package rlhf
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/internal/policy"
@@ -49,6 +50,9 @@ func New(p Policy, prompts []rollout.Prompt, rewards []rollout.Reward, o Options
 	}
 	s := &stage{policy: p, opts: o, params: policy.Policy(p).Params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch,
 		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows}, data: fingerprint(prompts), longest: longest, control: controls{KL: 1, Entropy: o.Objective.Entropy}}
+	if s.log = loop.Logger; s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	for _, r := range rewards {
 		s.weights = append(s.weights, r.Counts())
 	}
@@ -179,6 +183,9 @@ func (t *Trainer) Parameters() []train.Parameter { return t.stage.list }
 // Rollout is the one that was learnt from last; nil before the first step. Do not
 // write.
 func (t *Trainer) Rollout() *rollout.Rollout { return t.stage.roll }
+
+// Stopped says why alarms ended the run; nil when none did.
+func (t *Trainer) Stopped() []string { return t.stage.stopped }
 
 // Memory is what training takes; its arena is the one that was allocated.
 func (t *Trainer) Memory() (Memory, error) {

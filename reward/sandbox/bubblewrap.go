@@ -90,9 +90,8 @@ func (b *Bubblewrap) Run(ctx context.Context, p Program) (Result, error) {
 	if err := s.prepare(ctx, p); err != nil {
 		return Result{}, err
 	}
-	began := time.Now()
 	err := s.run()
-	r := Result{Stdout: s.stdout.bytes(), Stderr: s.stderr.bytes(), Took: time.Since(began), Exit: s.cmd.ProcessState.ExitCode()}
+	r := Result{Stdout: s.stdout.bytes(), Stderr: s.stderr.bytes(), Exit: s.cmd.ProcessState.ExitCode()}
 	return r, s.verdict(ctx, err)
 }
 

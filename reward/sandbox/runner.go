@@ -52,7 +52,6 @@ func (p Program) Check() error {
 type Result struct {
 	Stdout, Stderr []byte
 	Exit           int
-	Took           time.Duration
 }
 
 // Runner runs programs. Run is safe for concurrent use. It returns what there is of a

@@ -27,6 +27,7 @@ type Scores struct {
 
 	Outputs *tensor.Node // (R,C) what the head says at every scored token
 	Last    *tensor.Node // (A) the row of each answer's score
+	Head    *tensor.Node // (C,D) weight of the head; nil where there is only its output (Calculator)
 }
 
 // difference is r(better) − r(worse) of each comparison, (P).

@@ -198,6 +198,15 @@ func (m *Model) group(texts []Text, marks [][]int, i int, b Batch) (Group, error
 
 // ScoreSamples returns the scores of samples as text.
 func (m *Model) ScoreSamples(ctx context.Context, samples []Sample) ([]float64, error) {
+	texts, err := m.tokenise(samples)
+	if err != nil {
+		return nil, err
+	}
+	return m.Score(ctx, texts)
+}
+
+// tokenise makes texts of samples; neighbours share their prompt.
+func (m *Model) tokenise(samples []Sample) ([]Text, error) {
 	if m.opts.Encoder == nil {
 		return nil, fmt.Errorf("reward: %s: got samples and no ModelOptions.Encoder to tokenise them: %w", m.opts.Name, ErrOptions)
 	}
@@ -216,7 +225,7 @@ func (m *Model) ScoreSamples(ctx context.Context, samples []Sample) ([]float64, 
 		divide(texts[i : i+n])
 		i += n
 	}
-	return m.Score(ctx, texts)
+	return texts, nil
 }
 
 // text is a sample as it was in training.

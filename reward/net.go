@@ -15,8 +15,11 @@ import (
 // with the head's name, such as "score"); else all weights are.
 type Net struct {
 	Model   model.Model
-	Head    *model.Head   // one score, or two classes of which the second is the good one
+	Head    *model.Head   // one score, or two classes of which the second is the good one; any labels with Mix
 	Adapter *lora.Adapter // attached to Headed(); nil trains Model and Head themselves
+	// Mix makes a score of the head's outputs: their sum, each times its weight. Nil
+	// takes the only one, or the log-odds of two classes.
+	Mix []float64
 }
 
 // Headed is the model with its head, to attach an adapter to.
@@ -28,6 +31,14 @@ func (n Net) AdapterName() string {
 		return ""
 	}
 	return n.Adapter.Name()
+}
+
+// mix are the weights of the head's outputs in a score.
+func (n Net) mix() []float64 {
+	if n.Mix != nil {
+		return n.Mix
+	}
+	return contrast(n.Head.Linear.Out())
 }
 
 // params lists what is trained.
@@ -48,7 +59,11 @@ func (n Net) usable() error {
 	if n.Model == nil || n.Head == nil {
 		return errors.New("reward: Net: got no Model or no Head, want both (model.NewHead makes a head)")
 	}
-	if c := n.Head.Linear.Out(); c != 1 && c != 2 {
+	c := n.Head.Linear.Out()
+	if n.Mix != nil && len(n.Mix) != c {
+		return fmt.Errorf("reward: Net.Mix: got %d weights, want one for each of the head's %d labels", len(n.Mix), c)
+	}
+	if n.Mix == nil && c != 1 && c != 2 {
 		return fmt.Errorf("reward: Net.Head: got %d labels, want 1 (a score) or 2 (wrong and right)", c)
 	}
 	if n.Adapter != nil && !model.HasAdapter(n.Model, n.Adapter.Name()) && n.Head.Linear.Adapters[n.Adapter.Name()] == nil {

@@ -15,6 +15,7 @@ type program struct {
 	one     [1]float64
 	loss    *tensor.Node // (1) Σ loss; nil where only scores are computed
 	rows    *tensor.Node // (R) scores
+	columns *tensor.Node // (R,C) what the head says; nil in training
 	extra   []Metric     // of the loss
 	compile tensor.CompileOptions
 	values  []float64
@@ -45,6 +46,9 @@ func (pr *program) outputs() tensor.Nodes {
 	if pr.loss != nil {
 		outs = append(outs, pr.loss)
 	}
+	if pr.columns != nil {
+		outs = append(outs, pr.columns)
+	}
 	for _, m := range pr.extra {
 		if !slices.Contains(outs, m.Value) {
 			outs = append(outs, m.Value)
@@ -63,12 +67,13 @@ func describe(n Net, o Options, params []*tensor.Param) (*tensor.Graph, *program
 			in.OnLayer = func(x *tensor.Node) { pr.compile.Checkpoints = append(pr.compile.Checkpoints, x) }
 		}
 		outputs := n.Head.Scores(in, n.Model.Hidden(g, in), rows)
-		pr.rows = Contrast(outputs, contrast(n.Head.Linear.Out()))
+		pr.rows = Contrast(outputs, n.mix())
 		if o.Loss == nil {
+			pr.columns = outputs
 			return
 		}
 		sees := floats{&pr.inputs, n.precision()}.targets(g, o.Capacity)
-		sees.Outputs, sees.Row = outputs, pr.rows
+		sees.Outputs, sees.Row, sees.Head = outputs, pr.rows, n.Head.Linear.WeightNode(in, g)
 		sees.Answer = tensor.Gather(pr.rows, sees.Last)
 		pr.addLoss(g, o.Loss, sees)
 		pr.seed.node = tensor.Input(g, n.precision(), "batch.seed", 1)

@@ -53,6 +53,13 @@ func (l *Linear) nodes(in *Inputs, g *tensor.Graph) (w, bias *tensor.Node) {
 	return weight.Node(g), bias
 }
 
+// WeightNode is the weight that counts in a graph, as it is stored: the active
+// adapter's own one where it replaces it. What an adapter adds is not in it.
+func (l *Linear) WeightNode(in *Inputs, g *tensor.Graph) *tensor.Node {
+	w, _ := l.nodes(in, g)
+	return w
+}
+
 // product is x·wᵀ + bias with w the way round that the layer stores it.
 func (l *Linear) product(x, w, bias *tensor.Node) *tensor.Node {
 	if l.Transposed {

@@ -1,15 +1,18 @@
 package reward_test
 
 import (
+	"fmt"
 	"io"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/internal/oracle"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
@@ -32,6 +35,12 @@ const (
 type recorded struct {
 	Model string         `json:"model"`
 	Args  map[string]any `json:"args"`
+	Rows  []struct {
+		Prompt   string  `json:"prompt"`
+		Chosen   string  `json:"chosen"`
+		Rejected string  `json:"rejected"`
+		Margin   float64 `json:"margin"`
+	} `json:"rows"`
 	Steps []struct {
 		LRUsed float64            `json:"lr_used"`
 		Logged map[string]float64 `json:"logged"`
@@ -78,6 +87,7 @@ func replay(t *testing.T, dir string) {
 	c, err := auto.Open(filepath.Join(filepath.Dir(dir), run.Model), auto.Options{Weights: tensor.Float32})
 	require.NoError(t, err)
 	defer c.Close()
+	compareTexts(t, &run, c)
 	l := reward.BradleyTerry{Centring: run.number("center_rewards_coefficient")}
 	o := reward.Options{Loss: l, Capacity: reward.Capacity{Tokens: 1024, Groups: 8}, MicroMeans: true}
 	tr, err := reward.New(reward.Net{Model: c.Model, Head: c.Head}, micros(&run), o, run.loop())
@@ -94,6 +104,7 @@ func replay(t *testing.T, dir string) {
 			require.True(t, ok, name)
 			assert.InDelta(t, want.Logged[name], got, scoreTol, "%s of step %d", name, n)
 		}
+		assert.EqualValues(t, want.Logged["num_tokens"], s.Tokens, "tokens until step %d", n)
 		if n == 0 {
 			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, run.number("max_grad_norm")))
 		}
@@ -151,6 +162,36 @@ func text(in map[string]array, row int) (ids []int32) {
 		}
 	}
 	return ids
+}
+
+// compareTexts wants every recorded comparison among those that Prepare makes of
+// the run's rows: ids and margin.
+func compareTexts(t *testing.T, run *recorded, c *auto.Checkpoint) {
+	var rows data.Slice[data.PairRow]
+	for _, r := range run.Rows {
+		rows = append(rows, data.PairRow{Prompt: r.Prompt, Chosen: r.Chosen, Rejected: r.Rejected, Margin: r.Margin})
+	}
+	_, eos, ok := c.Tokenizer.EOS()
+	require.True(t, ok)
+	groups, report, err := reward.Prepare(t.Context(), reward.Pairs(rows), c.Tokenizer, reward.PrepareOptions{MaxLength: int(run.number("max_length")), EOS: eos})
+	require.NoError(t, err)
+	ours := map[string]bool{}
+	key := func(margin float64, chosen, rejected []int32) string { return fmt.Sprint(margin, chosen, rejected) }
+	for _, g := range groups {
+		whole := func(i int) []int32 { return slices.Concat(g.Prompt, g.Answers[i].IDs) }
+		ours[key(g.Margin, whole(0), whole(1))] = true
+	}
+	compared := 0
+	for _, s := range run.Steps {
+		for _, m := range s.Micro {
+			n := m.Inputs["input_ids"].Shape[0] / 2
+			for i := range n {
+				require.True(t, ours[key(m.Inputs["margin"].Data[i], text(m.Inputs, i), text(m.Inputs, i+n))], "a recorded comparison is tokenised otherwise here; %v", report)
+				compared++
+			}
+		}
+	}
+	require.Positive(t, compared)
 }
 
 func compareGradients(t *testing.T, dir string, tr *reward.Trainer, factor float64) {

@@ -13,7 +13,7 @@ import (
 //
 // where sg holds the weight constant.
 //
-// MiniMax 2025, "MiniMax-M1", arXiv:2506.13585, eq. 4 and 5. The bounds are the
+// MiniMax 2025, "MiniMax-M1", arXiv:2506.13585, §3.1. The bounds are the
 // ratios themselves, not distances from 1. The paper tunes only the upper one and
 // gives no number; 5 is what TRL's documentation recommends. (TRL's own default, its
 // ε of 0.2, makes the weight 0.2 for nearly every token and the loss a fifth of

@@ -12,7 +12,7 @@ import (
 //	L = −mean_i A_i·exp(mean_t c(log w_it))
 //	c(x) = min(x, ε') where A > 0, max(x, −ε) else
 //
-// Zhao et al. 2025, "Geometric-Mean Policy Optimization", arXiv:2507.20673, eq. 4;
+// Zhao et al. 2025, "Geometric-Mean Policy Optimization", arXiv:2507.20673;
 // Low and High bound log-ratios here: ε = ε' = 0.4.
 //
 // Differs from GSPO, which clips after averaging. A row without tokens of Mask 1 has

@@ -6,7 +6,7 @@ import "github.com/posttrain/posttrain/tensor"
 // clip, critic nor reference.
 //
 // Chu et al. 2025, "GPG: A Simple and Strong Reinforcement Learning Baseline for Model
-// Reasoning", arXiv:2504.02546, eq. 8. Its advantages (advantage.GPG) make up for
+// Reasoning", arXiv:2504.02546. Its advantages (advantage.GPG) make up for
 // groups whose rewards are all equal.
 type GPG struct{}
 

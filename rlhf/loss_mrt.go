@@ -17,7 +17,7 @@ import (
 // group shares drops out.
 //
 // Shen et al. 2016, "Minimum Risk Training for Neural Machine Translation",
-// arXiv:1512.02433, eq. 9 and 10: α 5e-3 with 100 samples. With all answers sampled and
+// arXiv:1512.02433: α 5e-3 with 100 samples. With all answers sampled and
 // α = 1 it is the exact policy gradient. The paper leaves duplicates out of a group;
 // so should its caller.
 //

@@ -9,7 +9,7 @@ import "github.com/posttrain/posttrain/tensor"
 //	L = −mean_i min(W_i·A_i, clip(W_i, 1−ε, 1+ε')·A_i)
 //
 // Ahmadian et al. 2024, "Back to Basics: Revisiting REINFORCE Style Optimization for
-// Learning from Human Feedback in LLMs", arXiv:2402.14740, eq. 7 (on-policy, without
+// Learning from Human Feedback in LLMs", arXiv:2402.14740 (on-policy, without
 // ratio; there the gradient is the same). The ratio takes the sum of log-ratios, that
 // of GSPO their mean. The KL to the reference belongs into the reward.
 //

@@ -12,7 +12,7 @@ import (
 //
 // whose slope is 1 at w = 1 and falls off on both sides.
 //
-// Gao et al. 2025, "Soft Adaptive Policy Optimization", arXiv:2511.20347, eq. 5 and 6:
+// Gao et al. 2025, "Soft Adaptive Policy Optimization", arXiv:2511.20347:
 // τ 1.0 and 1.05.
 type SAPO struct {
 	Up    float64 `json:"up,omitempty"`   // τ where A > 0: 1

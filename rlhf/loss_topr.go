@@ -12,7 +12,7 @@ import "github.com/posttrain/posttrain/tensor"
 // where sg holds the weight constant.
 //
 // Le Roux et al. 2025, "Tapered Off-Policy REINFORCE: Stable and efficient reinforcement
-// learning for LLMs", arXiv:2503.14286, eq. 8, with rewards in the place of A. Corrections for
+// learning for LLMs", arXiv:2503.14286, with rewards in the place of A. Corrections for
 // the sampler multiply c.
 type TOPR struct{}
 

@@ -93,7 +93,7 @@ const zeroStd = 1e-8
 // normalize_advantages.
 //
 // Kool et al. 2019, "Buy 4 REINFORCE Samples, Get a Baseline for Free!"; Ahmadian et al.
-// 2024, arXiv:2402.14740, eq. 8.
+// 2024, arXiv:2402.14740.
 func LeaveOneOut(rewards []float64, groups []int, standardize bool) []float64 {
 	out := make([]float64, len(rewards))
 	for _, rows := range members(groups) {
@@ -124,7 +124,7 @@ func LeaveOneOut(rewards []float64, groups []int, standardize bool) []float64 {
 //
 //	A_i = r_i − Σ_j L_j·r_j / Σ_j L_j
 //
-// Hao et al. 2025, "On-Policy RL with Optimal Reward Baseline", arXiv:2505.23585, eq. 8.
+// Hao et al. 2025, "On-Policy RL with Optimal Reward Baseline", arXiv:2505.23585.
 func OPO(rewards, lengths []float64, groups []int) []float64 {
 	out := make([]float64, len(rewards))
 	for _, rows := range members(groups) {
@@ -148,7 +148,7 @@ func OPO(rewards, lengths []float64, groups []int) []float64 {
 //
 //	A_i = α·(r_i − mean r),  α = rows / rows in groups with more than one distinct reward
 //
-// Chu et al. 2025, "GPG", arXiv:2504.02546, eq. 7 and 8. It returns α too, 0 where no group
+// Chu et al. 2025, "GPG", arXiv:2504.02546. It returns α too, 0 where no group
 // teaches anything.
 func GPG(rewards []float64, groups []int) (advantages []float64, alpha float64) {
 	advantages = make([]float64, len(rewards))
@@ -179,7 +179,7 @@ func GPG(rewards []float64, groups []int) (advantages []float64, alpha float64) 
 // A_i = r_i − r(ŷ_i).
 //
 // Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning",
-// arXiv:1612.00563, eq. 8; Li et al. 2024, ReMax, arXiv:2310.10505, eq. 5.
+// arXiv:1612.00563; Li et al. 2024, ReMax, arXiv:2310.10505.
 func Greedy(rewards, greedy []float64) []float64 {
 	out := make([]float64, len(rewards))
 	for i, r := range rewards {

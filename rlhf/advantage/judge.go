@@ -5,5 +5,5 @@ package advantage
 // second answer shown first, each from 0 to 1. What it prefers because of the place drops
 // out.
 //
-// Lee et al. 2023, RLAIF, arXiv:2309.00267, §2.1.
+// Lee et al. 2023, RLAIF, arXiv:2309.00267.
 func BothOrders(ab, ba float64) float64 { return (ab + 1 - ba) / 2 }

@@ -31,7 +31,7 @@ func Sum(rewards [][]float64, weights []float64) []float64 {
 // epsilon (0: DefaultEpsilon).
 //
 // Liu et al. 2026, "GDPO: Group reward-Decoupled Normalization Policy Optimization for
-// Multi-reward RL Optimization", arXiv:2601.05242, eq. 4 to 6.
+// Multi-reward RL Optimization", arXiv:2601.05242.
 func NormalizeThenSum(rewards [][]float64, weights []float64, groups []int, epsilon float64) []float64 {
 	each := make([][]float64, len(rewards))
 	for k, r := range rewards {

@@ -48,13 +48,13 @@ func Whiten(x, mask [][]float64, o WhitenOptions) [][]float64 {
 // batch. The rewards are KLPenalty's.
 //
 // Hu et al. 2025, "REINFORCE++: Stabilizing Critic-Free Policy Optimization with Global
-// Advantage Normalization", arXiv:2501.03262, eq. 5 to 8.
+// Advantage Normalization", arXiv:2501.03262.
 func ReinforcePP(rewards, mask [][]float64, gamma float64) [][]float64 {
 	return Whiten(ToGo(rewards, mask, gamma), mask, WhitenOptions{})
 }
 
 // ReinforcePPBaseline is REINFORCE++ with baseline: the reward minus the mean of its
-// group, on each token, whitened over all tokens of the batch (arXiv:2501.03262, §3.2).
+// group, on each token, whitened over all tokens of the batch (arXiv:2501.03262).
 func ReinforcePPBaseline(scores []float64, groups []int, mask [][]float64) [][]float64 {
 	centred := Group(scores, groups, GroupOptions{Scale: NoScale}).Advantages
 	return Whiten(Spread(centred, mask), mask, WhitenOptions{})

@@ -52,7 +52,7 @@ func (k *AdaptiveKL) Observe(kl float64, n int) float64 {
 // "at least" pass −r_i and −θ_i.
 //
 // Moskovitz et al. 2023, "Confronting Reward Model Overoptimization with Constrained RLHF",
-// arXiv:2310.04373, §4.
+// arXiv:2310.04373.
 type Lagrangian struct {
 	Limits []float64 `json:"limits"` // θ
 	Rate   float64   `json:"rate"`   // η

@@ -55,7 +55,8 @@ func logOdds(l *tensor.Node) *tensor.Node {
 	return tensor.Sub(l, tensor.Log1mExp(l))
 }
 
-// Means are the log-probabilities per token, log π(y|x)/|y|, of both answers.
+// Means are the log-probabilities per token, log π(y|x)/|y|, of both answers; an
+// empty answer has 0, the largest there is. (Prepare drops pairs with one.)
 func (in LogProbs) Means() (chosen, rejected *tensor.Node) {
 	return tensor.Div(in.Chosen, in.ChosenTokens), tensor.Div(in.Rejected, in.RejectedTokens)
 }

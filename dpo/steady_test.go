@@ -25,6 +25,7 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 	defer device.Close()
 	for name, o := range map[string]dpo.Options{
 		"live":   {Device: device},
+		"free":   {Device: device, Loss: dpo.ORPO{}},
 		"cached": {Device: device, Reference: dpo.Reference{Cached: true}},
 		"coupled": {Device: device, Loss: dpo.Sum{{Loss: dpo.AOTUnpaired{}, Weight: 1}, {Loss: dpo.WPO{Of: dpo.IPO{}}, Weight: 1}},
 			LDAlpha: new(0.5), Recompute: true},

@@ -197,3 +197,23 @@ func TestExtremesAreFinite(t *testing.T) {
 		}
 	}
 }
+
+// Gradients are those of finite differences.
+func TestGradientsAreThoseOfDifferences(t *testing.T) {
+	const step, tol = 1e-5, 1e-8 // rounding against curvature, in float64 and for losses of order 1
+	for _, l := range append(unpaired.Losses(), unpaired.KTO{DesirableWeight: 1.5, UndesirableWeight: 0.3}, unpaired.BCO{Density: &unpaired.DensityRatio{}}) {
+		p := problem{
+			beta: 0.4, baseline: 0.7, policy: []float64{-3, -1, -2, -4, -1, -2}, reference: []float64{-2, -2, -3, -1, -1, -3},
+			ends: []int32{1, 3, 4, 6}, desirable: []float64{1, 0, 1, 0}, likeness: []float64{0.2, 0.6, 0.5, 0.9},
+		}
+		got := evaluate[float64](t, l, p).grads
+		for i, at := range p.policy {
+			p.policy[i] = at + step
+			up := average(evaluate[float64](t, l, p).losses)
+			p.policy[i] = at - step
+			down := average(evaluate[float64](t, l, p).losses)
+			p.policy[i] = at
+			assert.InDelta(t, (up-down)/(2*step), got[i], tol, "%s: token %d", l.Name(), i)
+		}
+	}
+}

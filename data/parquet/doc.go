@@ -16,7 +16,9 @@
 //
 // Limits: values that are no text, number, boolean, date or time stamp (INT96,
 // decimals in bytes, float16, images) are refused where they are not null;
-// encrypted files are refused. Lengths in the file are checked before anything of
-// that length is allocated, but a compressed page may still come out larger than
-// it says.
+// encrypted files are refused. Lengths in the file's description and in headers of
+// pages are checked before anything of that length is allocated, but inside a page
+// the library is on its own: a page made to do harm can come out larger than it says
+// or claim runs of gigabytes, and one that is broken makes the library print a line
+// to stderr. Take files from people you trust, or bound the process's memory.
 package parquet

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"strings"
 	"testing/fstest"
 
@@ -73,4 +74,36 @@ func ExampleRead() {
 	// Output:
 	// rows.jsonl:1 fine
 	// data: rows.jsonl:2: got gsm8k (question, answer), want text as in line 1
+}
+
+// Steps from files that need not fit in memory, two parts in three from one of
+// them. A stream set to a cursor goes on as if it had never stopped.
+func ExampleStream() {
+	files := fstest.MapFS{
+		"math.jsonl": {Data: []byte(`{"prompt":"1+1=","completion":"2"}` + "\n" + `{"prompt":"2+2=","completion":"4"}`)},
+		"words.csv":  {Data: []byte("prompt,completion\nThe cat,sat.\n")},
+	}
+	parts := []data.StreamPart{{Path: "math.jsonl", FS: files, Weight: 2}, {Path: "words.csv", FS: files}}
+	stream, err := data.OpenStream(parts, runes{}, data.StreamOptions{Batch: data.BatchOptions{ExamplesPerStep: 3, Seed: 1}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stream.Close()
+	var step data.Step
+	if err := stream.Next(&step); err != nil {
+		log.Fatal(err)
+	}
+	at := stream.Cursor()
+	if err := stream.Next(&step); err != nil {
+		log.Fatal(err)
+	}
+	tokens := step.Tokens
+	if err := stream.Seek(at); err != nil {
+		log.Fatal(err)
+	}
+	if err := stream.Next(&step); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(at.Position, step.Tokens == tokens, stream.Cursor().Position)
+	// Output: 3 true 6
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/dpo/internal/pass"
 )
 
 // BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8 pairs a
@@ -177,14 +178,4 @@ func (b *Batcher) fill(step *Step, list []int32) {
 }
 
 // Reset makes n empty micro-batches and keeps the memory of all there were.
-func (s *Step) Reset(n int) {
-	s.Micro = s.Micro[:cap(s.Micro)]
-	for len(s.Micro) < n {
-		s.Micro = append(s.Micro, Batch{})
-		s.Micro = s.Micro[:cap(s.Micro)]
-	}
-	s.Micro = s.Micro[:n]
-	for i := range s.Micro {
-		s.Micro[i].Reset()
-	}
-}
+func (s *Step) Reset(n int) { s.Micro = pass.Resize(s.Micro, n) }

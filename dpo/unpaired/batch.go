@@ -55,16 +55,3 @@ type StepSource interface {
 	// after the last step.
 	Next(step *Step) error
 }
-
-// resize makes n empty micro-batches and keeps the memory of all there were.
-func (s *Step) resize(n int) {
-	s.Micro = s.Micro[:cap(s.Micro)]
-	for len(s.Micro) < n {
-		s.Micro = append(s.Micro, Batch{})
-		s.Micro = s.Micro[:cap(s.Micro)]
-	}
-	s.Micro = s.Micro[:n]
-	for i := range s.Micro {
-		s.Micro[i].Reset()
-	}
-}

@@ -12,6 +12,12 @@
 // divergence, LD-DPO's α and the Reference, by default the policy as it was at the
 // start.
 //
+// Reference.File keeps the reference's log-probabilities on disk, Reference.Sync lets
+// it follow the policy (TR-DPO), and FilterPerplexity drops pairs that the reference
+// would never have written. Package group compares more than two answers, online
+// makes pairs of the policy's own answers, unpaired learns from single labels, and
+// oreo from trajectories with rewards.
+//
 // A pair's prompt is computed once and shared by its answers, unless
 // BatchOptions.Separate. How a step is cut into micro-batches does not change its
 // gradient, but for losses that compare pairs with each other

@@ -52,6 +52,7 @@ var rows = map[string]int{
 	"reward/sandbox":                3,
 	"reward":                        8,
 	"reward/*":                      9,
+	"reward/process/label":          10,
 	"dpo/internal/*":                7,
 	"dpo":                           8,
 	"dpo/*":                         9,

@@ -25,7 +25,7 @@ var (
 	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
 
 	loss        = flag.String("loss", "kto", "kto, apo_zero_unpaired or bco")
-	beta        = flag.Float64("beta", 0.1, "how strongly the policy is held to where it started")
+	beta        = flag.Float64("beta", 0, "how strongly the policy is held to where it started; 0 for 0.1, with the embedded model 1")
 	desirable   = flag.Float64("desirable-weight", 1, "weight of desirable answers (kto, apo_zero_unpaired)")
 	undesirable = flag.Float64("undesirable-weight", 1, "weight of undesirable answers")
 	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest row needs, at least 512")
@@ -84,6 +84,9 @@ func run(ctx context.Context) error {
 // options chooses the loss.
 func options() (unpaired.Options, error) {
 	o := unpaired.Options{Beta: *beta, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
+	if *beta == 0 && flags.Model == "" { // a model this small forgets sums soon
+		o.Beta = 1
+	}
 	switch *loss {
 	case "kto":
 		o.Loss = unpaired.KTO{DesirableWeight: *desirable, UndesirableWeight: *undesirable}

@@ -134,7 +134,12 @@ func readCache(path string, id [][2]string, examples int) (*cache, error) {
 		return nil, err
 	}
 	defer f.Close()
-	about := f.Metadata()
+	return parseCache(f, id, examples)
+}
+
+// parseCache is readCache of a file that is open.
+func parseCache(f *safetensors.File, id [][2]string, examples int) (*cache, error) {
+	about, path := f.Metadata(), f.Name()
 	if about["format"] != cacheFormat {
 		return nil, fmt.Errorf("%w: %s: format: got %q, want %q", ErrCache, path, about["format"], cacheFormat)
 	}

@@ -22,9 +22,7 @@ func lossOf(t testing.TB, l dpo.Loss, beta float64, chosen, rejected []float64) 
 	run, err := tensor.Compile(g, tensor.Nodes{loss}, tensor.CompileOptions{})
 	require.NoError(t, err)
 	for node, v := range map[*tensor.Node][]float64{c: chosen, r: rejected, ones: filled(n, 1)} {
-		if err := tensor.Bind(run, node, v); err != nil {
-			require.ErrorContains(t, err, "ones") // a loss that does not ask for lengths
-		}
+		require.NoError(t, tensor.Bind(run, node, v))
 	}
 	require.NoError(t, run.Run())
 	v, err := tensor.Values[float64](run, loss)

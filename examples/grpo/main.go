@@ -130,7 +130,7 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, erro
 		return nil, err
 	}
 	return rlhf.New(p, in.prompts, []rollout.Reward{{By: in.verifier}}, o, train.Options{
-		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Constant{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
+		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Linear{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
 		EvalEvery: flags.EvalEvery, SampleEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true},
 		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: in.exam, Reporter: report.Run{},
 	})

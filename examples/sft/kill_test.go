@@ -6,13 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/posttrain/posttrain/train"
+	"github.com/posttrain/posttrain/examples/internal/kill"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -132,7 +131,7 @@ func (k *killer) train(t *testing.T, out string, kills int) {
 		case <-moment:
 			require.NoError(t, cmd.Process.Kill())
 			<-ended
-			k.count(t, out)
+			k.count(out)
 		}
 	}
 }
@@ -149,7 +148,7 @@ func (k *killer) moment(out string) <-chan time.Time {
 	go func() {
 		seen := map[string]bool{}
 		for end := time.Now().Add(k.whole); time.Now().Before(end) && len(seen) < written; time.Sleep(200 * time.Microsecond) {
-			for _, path := range half(out) {
+			for _, path := range kill.Unfinished(out) {
 				seen[path] = true
 			}
 		}
@@ -159,64 +158,20 @@ func (k *killer) moment(out string) <-chan time.Time {
 	return c
 }
 
-// scratch marks a checkpoint that is being written.
-const scratch = ".partial-"
-
-// half lists unfinished checkpoints.
-func half(out string) []string {
-	list, _ := filepath.Glob(filepath.Join(out, "checkpoints", scratch+"step-*"))
-	return list
-}
-
 // count notes where a kill struck.
-func (k *killer) count(t *testing.T, out string) {
+func (k *killer) count(out string) {
 	k.kills++
-	whole, err := filepath.Glob(filepath.Join(out, "checkpoints", "step-*"))
-	require.NoError(t, err)
-	if len(whole) > 0 {
+	if len(kill.Checkpoints(out)) > 0 {
 		k.after++
 	}
-	if len(half(out)) > 0 {
+	if len(kill.Unfinished(out)) > 0 {
 		k.inside++
 	}
 }
 
-// outcome is the content of every file that must not depend on interruptions:
-// metrics without their timing fields, all others as they are.
+// outcome is what must not depend on interruptions.
 func outcome(t *testing.T, out string) map[string]string {
-	all := map[string]string{}
-	err := filepath.WalkDir(out, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		raw, err := os.ReadFile(path)
-		name, _ := filepath.Rel(out, path)
-		name = filepath.ToSlash(name)
-		switch {
-		case strings.HasPrefix(name, "events.out.tfevents."), name == "report.html":
-			// They hold times. Their names are compared.
-			name, raw = strings.SplitN(name, "tfevents", 2)[0], nil
-		case strings.HasSuffix(name, "/state.json"), strings.HasSuffix(name, "/SHA256SUMS"):
-			raw = nil // holds lengths of files that hold times
-		case name == "run.json":
-			raw = threads.ReplaceAll(raw, nil)
-		}
-		all[name] = string(raw)
-		return err
-	})
+	files, err := kill.Outcome(out)
 	require.NoError(t, err)
-	all["metrics.jsonl"] = timings.ReplaceAllStringFunc(all["metrics.jsonl"], func(field string) string {
-		if train.IsTiming(timings.FindStringSubmatch(field)[1]) {
-			return ""
-		}
-		return field
-	})
-	return all
+	return files
 }
-
-var (
-	// timings matches a field with a number.
-	timings = regexp.MustCompile(`,"([^"]+)":[-0-9.e+]+`)
-	// threads matches what run.json says about the machine it began on.
-	threads = regexp.MustCompile(`"threads": [0-9]+`)
-)

@@ -62,6 +62,8 @@ var rows = map[string]int{
 	"rlhf/advantage":                3,
 	"rlhf/guard":                    3,
 	"rlhf/losstest":                 9,
+	"rlhf/rejection":                8,
+	"rlhf/feedback":                 8,
 	"eval":                          8,
 	"examples/internal/*":           9,
 	"examples/internal/cli":         10,

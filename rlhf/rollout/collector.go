@@ -54,7 +54,8 @@ func (c *Collector) Options() Options { return c.opts }
 // group is the completions of one prompt.
 type group struct {
 	list   []*Completion
-	spread float64 // standard deviation of the known rewards, 0 without two
+	greedy *Completion // nil without Options.Greedy
+	spread float64     // standard deviation of the known rewards, 0 without two
 }
 
 // Next collects the next rollout, sampled from the policy as it stands after
@@ -75,6 +76,9 @@ func (c *Collector) Next(ctx context.Context, version int64) (*Rollout, error) {
 	r.Epoch = c.epoch(c.place)
 	for _, g := range w.groups {
 		r.Completions = append(r.Completions, g.list...)
+		if g.greedy != nil {
+			r.Greedy = append(r.Greedy, g.greedy)
+		}
 	}
 	return r, nil
 }
@@ -144,6 +148,11 @@ func (d *draw) sample(ctx context.Context, n int, round uint32) ([]*group, error
 		d.place.Groups++
 	}
 	d.place.Drawn += int64(n)
+	if o.Greedy {
+		if list, err = d.greedy(ctx, req, groups, list); err != nil {
+			return nil, err
+		}
+	}
 	began = train.StartStopwatch()
 	faults, err := c.scorer.score(ctx, list)
 	d.rollout.Timing.Scoring += began.Elapsed()
@@ -155,6 +164,26 @@ func (d *draw) sample(ctx context.Context, n int, round uint32) ([]*group, error
 		g.spread = spread(g.list)
 	}
 	return groups, err
+}
+
+// greedy adds the completion of greedy decoding to each group, and to the list of
+// those to score.
+func (d *draw) greedy(ctx context.Context, req Request, groups []*group, list []*Completion) ([]*Completion, error) {
+	req.Greedy, req.Completions = true, 1
+	began := train.StartStopwatch()
+	more, err := d.c.sampler.Sample(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if len(more) != len(groups) {
+		return nil, fmt.Errorf("rollout: sampler gave %d greedy completions, want one for each of %d prompts", len(more), len(groups))
+	}
+	d.rollout.Timing.Generation += began.Elapsed()
+	for i, g := range groups {
+		more[i].Group, more[i].Index, more[i].Prompt = g.list[0].Group, -1, req.Prompts[i]
+		g.greedy = more[i]
+	}
+	return append(list[:len(list):len(list)], more...), nil
 }
 
 // again is a replayed group under an id of its own: its completions compete with

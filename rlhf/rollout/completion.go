@@ -9,6 +9,7 @@ type Role uint8
 const (
 	Sampled     Role = iota // drawn from the policy: what learning is about
 	Observation             // put there by an environment: read, never learnt
+	Given                   // from the data: learnt as such, never paid for (rlhf.Taught)
 )
 
 // Token is a token of a completion with its provenance.
@@ -61,7 +62,9 @@ type Rollout struct {
 	Number      int64 // counts from 0
 	Completions []*Completion
 	Names       []string // of the rewarders, in the order of Completion.Rewards
-	Epoch       float64  // passes over the prompts that are done with it
+	// Greedy are the completions of greedy decoding, one a group, with Options.Greedy.
+	Greedy []*Completion
+	Epoch  float64 // passes over the prompts that are done with it
 
 	Rounds  int     // times prompts were drawn: 1 without dynamic sampling
 	Skipped int     // groups without spread that were drawn and not used

@@ -77,6 +77,9 @@ func (s converse) speak(ctx context.Context, open []*Completion, turn uint32, r 
 	}
 	for _, room := range rooms {
 		o := s.o
+		if r.Greedy {
+			o.Temperature = 0
+		}
 		o.MaxTokens, o.Seed = room, samplingSeed(r.Seed, int64(turn), uint32(room))
 		var prompts [][]int32
 		for _, c := range byRoom[room] {

@@ -31,6 +31,9 @@ type Options struct {
 	// spread in the place of groups without; 0 keeps none. A replayed group was
 	// sampled from an earlier policy: its log-probabilities from then stay with it.
 	Replay int `json:"replay,omitempty"`
+	// Greedy adds, for each prompt, the completion of greedy decoding, scored like the
+	// others and not learnt from: a baseline (ReMax).
+	Greedy bool `json:"greedy,omitempty"`
 	// OnFault says what a fault of a rewarder means.
 	OnFault FaultPolicy `json:"on_fault,omitempty"`
 	// Patience is the number of rollouts in a row without any known reward that
@@ -58,6 +61,9 @@ func (o Options) Validate() error {
 	}
 	if !(o.Epochs >= 0) || math.IsInf(o.Epochs, 0) {
 		bad("Options.Epochs: got %g, want a finite number of at least 0", o.Epochs)
+	}
+	if o.Greedy && o.Replay > 0 {
+		bad("Options: got Greedy and Replay, want one of them: a greedy baseline is that of the policy as it stands")
 	}
 	if o.OnFault != FaultsUnknown && o.OnFault != FaultsStop {
 		bad("Options.OnFault: got %q, want %q or %q", o.OnFault, FaultsUnknown, FaultsStop)

@@ -13,6 +13,7 @@ type Request struct {
 	Completions int    // of each prompt
 	Seed        uint64 // of everything random; equal requests give equal completions
 	Version     int64  // of the policy, for Token.Version
+	Greedy      bool   // the likeliest token always, in place of sampling
 }
 
 // Sampler writes completions: the policy itself, or an engine that serves it.
@@ -41,6 +42,9 @@ func (s fromModel) Sample(ctx context.Context, r Request) ([]*Completion, error)
 	}
 	o := s.o
 	o.Seed = r.Seed
+	if r.Greedy {
+		o.Temperature = 0
+	}
 	answers, err := s.g.Generate(ctx, prompts, o)
 	if err != nil {
 		return nil, fmt.Errorf("rollout: %w", err)

@@ -175,7 +175,7 @@ func (c *Collector) Restore(raw json.RawMessage) error {
 		if n < 1 || n > len(all) {
 			return fmt.Errorf("rollout: state: group of %d completions, %d are left", n, len(all))
 		}
-		buffer = append(buffer, &group{all[:n:n], spread(all[:n])})
+		buffer = append(buffer, &group{list: all[:n:n], spread: spread(all[:n])})
 		all = all[n:]
 	}
 	if s.Rollouts < 0 || s.Drawn < 0 || s.Groups < 0 {

@@ -16,6 +16,9 @@ type Scored struct {
 	// Rewards are those of the rows: weighted sums, clipped, without the KL; NaN where
 	// none is known.
 	Rewards []float64
+	// Greedy is the reward of the greedy completion of each row's prompt, with
+	// rollout.Options.Greedy; else nil.
+	Greedy []float64
 	// Parts are the rewards of each rewarder, before weights, for each row.
 	Parts   [][]float64
 	Weights []float64 // of the rewarders
@@ -133,8 +136,17 @@ func (s *stage) scored() Scored {
 			in.Penalty = append(in.Penalty, k.penalty(c, mask, s.control.KL))
 		}
 	}
+	baseline := map[int64]float64{}
+	for _, c := range s.roll.Greedy {
+		baseline[c.Group] = c.Reward
+	}
+	for _, c := range in.Rows {
+		if v, ok := baseline[c.Group]; ok {
+			in.Greedy = append(in.Greedy, v)
+		}
+	}
 	if r := s.opts.RewardClip; r != (RewardClip{}) {
-		in.Rewards = advantage.Clip(in.Rewards, r.Low, r.High)
+		in.Rewards, in.Greedy = advantage.Clip(in.Rewards, r.Low, r.High), advantage.Clip(in.Greedy, r.Low, r.High)
 	}
 	return in
 }

@@ -1,6 +1,10 @@
 package rlhf
 
-import "github.com/posttrain/posttrain/rlhf/advantage"
+import (
+	"fmt"
+
+	"github.com/posttrain/posttrain/rlhf/advantage"
+)
 
 // GroupAdvantages compares each completion with the others of its group, as GRPO
 // does: advantage.Group on each token. The KL in the reward is taken off first.
@@ -82,4 +86,20 @@ func (a ReinforcePPAdvantages) Advantages(in Scored) ([][]float64, error) {
 		gamma = 1
 	}
 	return advantage.ReinforcePP(in.TokenRewards(), in.Mask, gamma), nil
+}
+
+// GreedyAdvantages compares each completion with the greedy one of its prompt, as
+// ReMax and self-critical training do: advantage.Greedy on each token. It needs
+// rollout.Options.Greedy; one completion a prompt is usual.
+type GreedyAdvantages struct{}
+
+// Name is "greedy".
+func (GreedyAdvantages) Name() string { return "greedy" }
+
+// Advantages implements AdvantageEstimator.
+func (GreedyAdvantages) Advantages(in Scored) ([][]float64, error) {
+	if len(in.Greedy) != len(in.Rows) {
+		return nil, fmt.Errorf("got %d rewards of greedy completions, want one for each of %d rows (rollout.Options.Greedy)", len(in.Greedy), len(in.Rows))
+	}
+	return advantage.Spread(advantage.Greedy(in.Returns(), in.Greedy), in.Mask), nil
 }

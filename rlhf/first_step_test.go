@@ -114,6 +114,7 @@ func TestLearnsFromARule(t *testing.T) {
 		"dapo":        {Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Rollout: rollout.Options{MaxRounds: 3}},
 		"rloo":        {Objective: rlhf.Objective{Policy: rlhf.RLOO{}}, Advantages: rlhf.LeaveOneOutAdvantages{}, KLInReward: rlhf.KLInReward{Coef: 0.01, Estimator: rlhf.K1}},
 		"reinforce++": {Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Advantages: rlhf.ReinforcePPAdvantages{}},
+		"remax":       {Objective: rlhf.Objective{Policy: rlhf.REINFORCE{}}, Advantages: rlhf.GreedyAdvantages{}, Rollout: rollout.Options{Greedy: true}},
 		"two passes":  {Iterations: 2, Rollout: rollout.Options{Replay: 4}},
 	} {
 		t.Run(name, func(t *testing.T) {

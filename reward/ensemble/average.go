@@ -20,7 +20,7 @@ import (
 // products is not the product of the means, so members should share their start.
 //
 // Ramé et al. 2024, "WARM: On the Benefits of Weight Averaged Reward Models",
-// arXiv:2401.12187, eq. 1 and §3.1.
+// arXiv:2401.12187.
 func Average(dst reward.Net, members ...reward.Net) error {
 	if len(members) == 0 {
 		return errors.New("ensemble: Average: got no members, want at least one")

@@ -12,7 +12,7 @@ import (
 // Mix, such as Uniform.
 //
 // The labels start from different weights and see the same data. Yan et al. 2024,
-// arXiv:2409.15360, §4, and Coste et al. 2023 (arXiv:2310.02743) use heads or models
+// arXiv:2409.15360, and Coste et al. 2023 (arXiv:2310.02743) use heads or models
 // that differ by their seed alone, too.
 type Heads struct {
 	Loss reward.Loss // of each label; nil means reward.BradleyTerry{}

@@ -36,7 +36,7 @@ func (Mean) Of(scores []float64) float64 {
 }
 
 // Worst is the smallest score: worst-case optimisation, WCO (Coste et al. 2023,
-// arXiv:2310.02743, §3).
+// arXiv:2310.02743).
 type Worst struct{}
 
 // Name is "worst".
@@ -54,7 +54,7 @@ func (Worst) Of(scores []float64) float64 { return slices.Min(scores) }
 //	R = (1/k)·Σ R_i − λ·(1/k)·Σ (R_i − R̄)²
 //
 // or, with Deviation, less λ times the standard deviation, which has the scores'
-// unit. Coste et al. 2023, arXiv:2310.02743, §3: λ = 0.5 for best-of-n sampling, 0.1
+// unit. Coste et al. 2023, arXiv:2310.02743: λ = 0.5 for best-of-n sampling, 0.1
 // for PPO.
 type Penalised struct {
 	Lambda    float64 `json:"lambda,omitempty"` // λ; 0 means 0.5
@@ -97,7 +97,7 @@ func variance(scores []float64) float64 {
 //
 //	R = λ·R_1 + (1−λ)·min_i R_i
 //
-// Yan et al. 2024, "Reward-Robust RLHF in LLMs", arXiv:2409.15360, eq. 3; there the
+// Yan et al. 2024, "Reward-Robust RLHF in LLMs", arXiv:2409.15360; there the
 // members are heads on a shared trunk.
 type Robust struct {
 	Lambda float64 `json:"lambda"` // λ, 0 to 1

@@ -42,8 +42,8 @@ var ErrPropensity = errors.New("feedback: bad propensity")
 // be able to tell impressions of equal answers apart, and few steps or weight decay
 // help.
 //
-// Joachims et al. 2017, arXiv:1608.04468, §4, with the cross-entropy as the loss
-// (Saito et al. 2020, arXiv:1909.03601, eq. 8).
+// Joachims et al. 2017, arXiv:1608.04468, with the cross-entropy as the loss
+// (Saito et al. 2020, arXiv:1909.03601).
 func Rows(src data.Source[Impression], o Options) data.Source[reward.Row] {
 	return data.SourceFunc[reward.Row](func() iter.Seq2[reward.Row, error] {
 		return func(yield func(reward.Row, error) bool) {
@@ -95,7 +95,7 @@ func bounded(w, most float64) (float64, bool) {
 // are looked at. The first place counts as always looked at; the level is lost, which
 // no ranking needs.
 //
-// Joachims et al. 2017, arXiv:1608.04468, §5.1.
+// Joachims et al. 2017, arXiv:1608.04468 (there by swapping places).
 func Examination(shuffled data.Source[Impression]) ([]float64, error) {
 	var shown, accepted []int
 	for i, err := range shuffled.All() {

@@ -16,7 +16,7 @@ import (
 // their tokens, and w the rows of the head. The last two parts are the same for every
 // group of the micro-batch.
 //
-// Chen et al. 2024, arXiv:2402.07319, eq. 4 to 6. Deviation: the paper has the inner
+// Chen et al. 2024, arXiv:2402.07319. Deviation: the paper has the inner
 // product |w_q·w_l|, which a smaller head lowers as well as an orthogonal one; the
 // cosine has no such way out.
 type Loss struct {

@@ -23,7 +23,7 @@ type FirstError struct {
 // as many as the mistake is far away. A solution with a right answer is believed
 // without a probe.
 //
-// Luo et al. 2024, arXiv:2406.06592, §3.1.
+// Luo et al. 2024, arXiv:2406.06592.
 func (r *Rater) FirstError(ctx context.Context, t Task) (FirstError, error) {
 	return r.search(ctx, t, func(good, bad int) int { return (good + bad) / 2 })
 }

@@ -29,10 +29,10 @@ type Task struct {
 type Estimate struct{ Right, Rollouts int }
 
 // Soft is the share of right ones, an estimate of the probability that the policy
-// still finds the answer (arXiv:2312.08935, eq. 4).
+// still finds the answer (soft estimation, arXiv:2312.08935).
 func (e Estimate) Soft() float64 { return float64(e.Right) / float64(e.Rollouts) }
 
-// Hard is 1 if any was right, and else 0 (eq. 3).
+// Hard is 1 if any was right, and else 0 (hard estimation).
 func (e Estimate) Hard() float64 {
 	if e.Right > 0 {
 		return 1

@@ -3,67 +3,84 @@ package parquet
 import (
 	"errors"
 	"fmt"
-
-	pq "github.com/parquet-go/parquet-go"
+	"io"
 )
 
 // errLevels is about values whose levels contradict the schema.
 var errLevels = errors.New("got repetition and definition levels that fit no row")
 
-// assembler puts rows together from the values of their columns.
+// assembler puts rows together from the entries of their columns, one entry of
+// each at a time (Melnik et al. 2010, "Dremel", section 4.3).
 type assembler struct {
-	root  *node
-	cols  [][]pq.Value // by leaf: the values of what is being written
-	saved [][]pq.Value // those of the lists around it
-	dst   []byte
-	max   int
+	root *node
+	cols []column // by leaf
+	dst  []byte
+	max  int
 }
 
-// row writes a row as a JSON object, valid until the next call.
-func (a *assembler) row(row pq.Row) ([]byte, error) {
-	if a.cols == nil {
-		a.cols = make([][]pq.Value, a.root.hi)
-	}
-	clear(a.cols)
-	at := 0
-	for at < len(row) {
-		column, start := row[at].Column(), at
-		for at < len(row) && row[at].Column() == column {
-			at++
+// row writes the next row as a JSON object, valid until the next call.
+func (a *assembler) row() ([]byte, error) {
+	for l := range a.cols {
+		if err := a.cols[l].peek(); err != nil {
+			return nil, err
 		}
-		if column < 0 || column >= len(a.cols) {
+		if a.cols[l].rep != 0 {
 			return nil, errLevels
 		}
-		a.cols[column] = row[start:at]
 	}
-	a.dst, a.saved = a.dst[:0], a.saved[:0]
+	a.dst = a.dst[:0]
 	if err := a.object(a.root); err != nil {
 		return nil, err
 	}
 	return a.dst, nil
 }
 
+// missing takes the entries that say that a node is absent or empty: one of each
+// column, which agree that all that is around the node is there.
+func (a *assembler) missing(n *node) error {
+	for l := n.lo; l < n.hi; l++ {
+		c := &a.cols[l]
+		if err := peeked(c.peek()); err != nil {
+			return err
+		}
+		if c.def != n.def-1 {
+			return errLevels
+		}
+		c.have = false
+	}
+	return nil
+}
+
+// peeked is the error of a look at an entry that must be there.
+func peeked(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errLevels
+	}
+	return err
+}
+
 // write writes a node with what stands around it: a list for a repeated one, null
-// for one that is absent.
+// for one that is absent. The columns are at the node's first entry.
 func (a *assembler) write(n *node) error {
+	if len(a.dst) > a.max {
+		return fmt.Errorf("got a row of more than %d bytes, want at most that (ReadOptions.MaxRowBytes)", a.max)
+	}
 	if n.repeated {
 		return a.list(n, nil)
 	}
-	if len(a.cols[n.lo]) == 0 {
-		return errLevels
+	c := &a.cols[n.lo]
+	if err := peeked(c.peek()); err != nil {
+		return err
 	}
-	if n.optional && a.cols[n.lo][0].DefinitionLevel() < n.def {
+	if n.optional && c.def < n.def {
 		a.dst = append(a.dst, "null"...)
-		return nil
+		return a.missing(n)
 	}
 	return a.body(n)
 }
 
 // body writes what a node is when it is there.
 func (a *assembler) body(n *node) error {
-	if len(a.dst) > a.max {
-		return fmt.Errorf("got a row of more than %d bytes, want at most that (ReadOptions.MaxRowBytes)", a.max)
-	}
 	switch n.kind {
 	case kindList:
 		return a.list(n.children[0], n.item())
@@ -72,19 +89,20 @@ func (a *assembler) body(n *node) error {
 	case kindGroup:
 		return a.object(n)
 	}
-	values := a.cols[n.lo]
-	if len(values) != 1 {
+	c := &a.cols[n.lo]
+	if c.null() {
 		return errLevels
 	}
-	if values[0].IsNull() {
-		a.dst = append(a.dst, "null"...)
-		return nil
-	}
-	dst, err := n.leaf.write(a.dst, values[0])
+	v, err := c.take()
 	if err != nil {
+		return err
+	}
+	if len(a.dst)+len(v.bytes) > a.max {
+		return fmt.Errorf("got a row of more than %d bytes, want at most that (ReadOptions.MaxRowBytes)", a.max)
+	}
+	if a.dst, err = n.leaf.write(a.dst, v); err != nil {
 		return fmt.Errorf("column %q: %w", n.name, err)
 	}
-	a.dst = dst
 	return nil
 }
 
@@ -132,8 +150,12 @@ func (a *assembler) mapping(n *node) error {
 			a.dst = append(a.dst, ',')
 		}
 		first = false
+		from := len(a.dst)
 		if err := a.write(n.children[0]); err != nil {
 			return err
+		}
+		if a.dst[from] != '"' {
+			return fmt.Errorf("got a map with a key that is null, want text")
 		}
 		a.dst = append(a.dst, ':')
 		return a.write(n.children[1])
@@ -142,42 +164,44 @@ func (a *assembler) mapping(n *node) error {
 	return err
 }
 
-// each calls visit for each instance of a repeated node, with cols cut to it. A
-// new instance begins where a value's repetition level is the node's.
+// each calls visit for each instance of a repeated node. A new instance begins
+// where an entry's repetition level is the node's.
 func (a *assembler) each(n *node, visit func() error) error {
-	if len(a.cols[n.lo]) == 0 {
-		return errLevels
+	if err := peeked(a.cols[n.lo].peek()); err != nil {
+		return err
 	}
-	if a.cols[n.lo][0].DefinitionLevel() < n.def {
-		return nil // an empty list
+	if a.cols[n.lo].def < n.def {
+		return a.missing(n) // an empty list
 	}
-	mark := len(a.saved)
-	a.saved = append(a.saved, a.cols[n.lo:n.hi]...)
-	defer func() {
-		copy(a.cols[n.lo:n.hi], a.saved[mark:])
-		a.saved = a.saved[:mark]
-	}()
-	rest := make([]int, n.hi-n.lo)
-	for rest[0] < len(a.saved[mark]) {
-		for l := range rest {
-			all, start := a.saved[mark+l], rest[l]
-			end := start + 1
-			for end < len(all) && all[end].RepetitionLevel() > n.rep {
-				end++
-			}
-			if start >= len(all) {
-				return errLevels
-			}
-			a.cols[n.lo+l], rest[l] = all[start:end], end
+	for {
+		if len(a.dst) > a.max {
+			return fmt.Errorf("got a row of more than %d bytes, want at most that (ReadOptions.MaxRowBytes)", a.max)
 		}
 		if err := visit(); err != nil {
 			return err
 		}
-	}
-	for l, end := range rest {
-		if end != len(a.saved[mark+l]) {
-			return errLevels
+		more, err := a.again(n)
+		if err != nil || !more {
+			return err
 		}
 	}
-	return nil
+}
+
+// again reports whether another instance of a node follows, on which all its
+// columns must agree.
+func (a *assembler) again(n *node) (more bool, err error) {
+	for l := n.lo; l < n.hi; l++ {
+		c := &a.cols[l]
+		rep := 0
+		if err := c.peek(); err == nil {
+			rep = c.rep
+		} else if !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if rep > n.rep || l > n.lo && more != (rep == n.rep) {
+			return false, errLevels
+		}
+		more = rep == n.rep
+	}
+	return more, nil
 }

@@ -8,134 +8,124 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
-
-	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/format"
 )
 
-// leaf says how to write a column's values as JSON.
+// leaf says what a column's values are and how to write them as JSON.
 type leaf struct {
-	write   func(dst []byte, v pq.Value) ([]byte, error)
-	text    bool
-	boolean bool
+	physical int64
+	width    int // bytes of a value of fixed length
+	write    func(dst []byte, v value) ([]byte, error)
+	text     bool
 }
 
 // leafOf chooses by logical and physical type.
-func leafOf(e *format.SchemaElement) leaf {
-	converted, has := e.ConvertedType.V, e.ConvertedType.Valid
-	is := func(t deprecated.ConvertedType) bool { return has && converted == t }
-	switch e.Type.V {
-	case format.Boolean:
-		return leaf{boolean: true, write: func(dst []byte, v pq.Value) ([]byte, error) { return strconv.AppendBool(dst, v.Boolean()), nil }}
-	case format.Int32, format.Int64:
-		return integerOf(e, is)
-	case format.Float:
-		return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) { return number(dst, float64(v.Float())), nil }}
-	case format.Double:
-		return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) { return number(dst, v.Double()), nil }}
-	case format.ByteArray:
-		if _, decimal := e.LogicalType.Value.(*format.DecimalType); decimal || is(deprecated.Decimal) {
+func leafOf(e *element) leaf {
+	l := writerOf(e)
+	l.physical = e.physical
+	l.width = [...]int{0, 4, 8, 12, 4, 8, 0, int(e.width)}[e.physical]
+	return l
+}
+
+func writerOf(e *element) leaf {
+	switch e.physical {
+	case physicalBoolean:
+		return leaf{write: func(dst []byte, v value) ([]byte, error) { return strconv.AppendBool(dst, v.bits == 1), nil }}
+	case physicalInt32, physicalInt64:
+		return integerOf(e)
+	case physicalFloat:
+		return leaf{write: func(dst []byte, v value) ([]byte, error) { return number(dst, float64(v.float32())), nil }}
+	case physicalDouble:
+		return leaf{write: func(dst []byte, v value) ([]byte, error) { return number(dst, v.float64()), nil }}
+	case physicalBytes:
+		if e.logical.kind == logicalDecimal || e.converted == convertedDecimal {
 			return unsupported("a decimal in bytes")
 		}
 		return leaf{write: text, text: true}
 	}
-	return unsupported(e.Type.V.String())
+	return unsupported(physicalNames[e.physical])
 }
 
 // unsupported refuses values of a kind; nulls may stand there.
 func unsupported(kind string) leaf {
-	return leaf{write: func([]byte, pq.Value) ([]byte, error) {
+	return leaf{write: func([]byte, value) ([]byte, error) {
 		return nil, fmt.Errorf("got %s, want text, a number, a boolean, a date or a time stamp", kind)
 	}}
 }
 
 // integerOf chooses for columns of whole numbers.
-func integerOf(e *format.SchemaElement, is func(deprecated.ConvertedType) bool) leaf {
-	value := func(v pq.Value) int64 { return v.Int64() }
-	if e.Type.V == format.Int32 {
-		value = func(v pq.Value) int64 { return int64(v.Int32()) }
-	}
-	write := func(dst []byte, v pq.Value) []byte { return strconv.AppendInt(dst, value(v), 10) }
-	logical := e.LogicalType.Value
-	switch t := logical.(type) {
-	case *format.DateType:
-		return dates(value)
-	case *format.TimestampType:
-		unit := time.Millisecond
-		switch t.Unit.Value.(type) {
-		case *format.MicroSeconds:
-			unit = time.Microsecond
-		case *format.NanoSeconds:
-			unit = time.Nanosecond
+func integerOf(e *element) leaf {
+	switch e.logical.kind {
+	case logicalDate:
+		return dates()
+	case logicalStamp:
+		units := [...]time.Duration{time.Millisecond, time.Millisecond, time.Microsecond, time.Nanosecond}
+		return stamps(units[min(max(e.logical.unit, 0), 3)])
+	case logicalDecimal:
+		return decimals(e.logical.scale)
+	case logicalInteger:
+		if e.logical.unsigned {
+			return unsigned(e.physical)
 		}
-		return stamps(value, unit)
-	case *format.DecimalType:
-		return decimals(value, int(t.Scale))
-	case *format.IntType:
-		if !t.IsSigned {
-			write = unsigned(e.Type.V, value)
-		}
-	case nil:
-		switch {
-		case is(deprecated.Date):
-			return dates(value)
-		case is(deprecated.TimestampMillis):
-			return stamps(value, time.Millisecond)
-		case is(deprecated.TimestampMicros):
-			return stamps(value, time.Microsecond)
-		case is(deprecated.Decimal):
-			return decimals(value, int(e.Scale.V))
-		case is(deprecated.Uint8), is(deprecated.Uint16), is(deprecated.Uint32), is(deprecated.Uint64):
-			write = unsigned(e.Type.V, value)
+	case 0:
+		switch c := e.converted; {
+		case c == convertedDate:
+			return dates()
+		case c == convertedMillis:
+			return stamps(time.Millisecond)
+		case c == convertedMicros:
+			return stamps(time.Microsecond)
+		case c == convertedDecimal:
+			return decimals(e.scale)
+		case c >= convertedUint8 && c <= convertedUint64:
+			return unsigned(e.physical)
 		}
 	}
-	return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) { return write(dst, v), nil }}
+	return leaf{write: func(dst []byte, v value) ([]byte, error) { return strconv.AppendInt(dst, v.integer(), 10), nil }}
 }
 
-func unsigned(t format.Type, value func(pq.Value) int64) func([]byte, pq.Value) []byte {
-	return func(dst []byte, v pq.Value) []byte {
-		if t == format.Int32 {
-			return strconv.AppendUint(dst, uint64(uint32(value(v))), 10)
+func unsigned(physical int64) leaf {
+	return leaf{write: func(dst []byte, v value) ([]byte, error) {
+		if physical == physicalInt32 {
+			return strconv.AppendUint(dst, uint64(uint32(v.bits)), 10), nil
 		}
-		return strconv.AppendUint(dst, uint64(value(v)), 10)
-	}
+		return strconv.AppendUint(dst, v.bits, 10), nil
+	}}
 }
 
 // dates are days since 1970, written as 2006-01-02.
-func dates(value func(pq.Value) int64) leaf {
-	return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) {
-		day := time.Unix(0, 0).UTC().AddDate(0, 0, int(value(v)))
+func dates() leaf {
+	return leaf{write: func(dst []byte, v value) ([]byte, error) {
+		day := time.Unix(0, 0).UTC().AddDate(0, 0, int(v.integer()))
 		return day.AppendFormat(dst, `"2006-01-02"`), nil
 	}}
 }
 
 // stamps are moments, written in UTC as RFC 3339 has it.
-func stamps(value func(pq.Value) int64, unit time.Duration) leaf {
+func stamps(unit time.Duration) leaf {
 	perSecond := int64(time.Second / unit)
-	return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) {
-		n := value(v)
+	return leaf{write: func(dst []byte, v value) ([]byte, error) {
+		n := v.integer()
 		seconds, rest := n/perSecond, n%perSecond
 		return time.Unix(seconds, rest*int64(unit)).UTC().AppendFormat(dst, `"`+time.RFC3339Nano+`"`), nil
 	}}
 }
 
 // decimals are whole numbers with a point set in, written with all their digits.
-func decimals(value func(pq.Value) int64, scale int) leaf {
+func decimals(scale int64) leaf {
 	if scale < 0 || scale > 18 {
-		return unsupported("a decimal of scale " + strconv.Itoa(scale))
+		return unsupported("a decimal of scale " + strconv.FormatInt(scale, 10))
 	}
-	return leaf{write: func(dst []byte, v pq.Value) ([]byte, error) {
-		digits := strconv.FormatInt(value(v), 10)
+	return leaf{write: func(dst []byte, v value) ([]byte, error) {
+		digits := strconv.FormatInt(v.integer(), 10)
 		if digits[0] == '-' {
 			dst, digits = append(dst, '-'), digits[1:]
 		}
-		for len(digits) <= scale {
+		for int64(len(digits)) <= scale {
 			digits = "0" + digits
 		}
-		dst = append(dst, digits[:len(digits)-scale]...)
+		dst = append(dst, digits[:int64(len(digits))-scale]...)
 		if scale > 0 {
-			dst = append(append(dst, '.'), digits[len(digits)-scale:]...)
+			dst = append(append(dst, '.'), digits[int64(len(digits))-scale:]...)
 		}
 		return dst, nil
 	}}
@@ -150,8 +140,8 @@ func number(dst []byte, x float64) []byte {
 }
 
 // text writes bytes that must be UTF-8 as a JSON string.
-func text(dst []byte, v pq.Value) ([]byte, error) {
-	raw := v.ByteArray()
+func text(dst []byte, v value) ([]byte, error) {
+	raw := v.bytes
 	if !utf8.Valid(raw) {
 		return nil, fmt.Errorf("got %d bytes that are no text, want UTF-8 (images and audio are not supported)", len(raw))
 	}

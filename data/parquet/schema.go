@@ -3,9 +3,6 @@ package parquet
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // node is a column or group of columns. Levels are those of Dremel (Melnik et al.
@@ -32,15 +29,21 @@ const (
 	kindMap  // a group that stands for an object of its repeated child's keys and values
 )
 
+// Values of FieldRepetitionType; 0 is a value that must be there.
+const (
+	repetitionOptional = 1
+	repetitionRepeated = 2
+)
+
 // tree reads the schema, which lists nodes depth first.
 type tree struct {
-	elements []format.SchemaElement
+	elements []element
 	at       int
 	leaves   int
 }
 
 // newSchema builds the tree of a file's columns.
-func newSchema(elements []format.SchemaElement, maxColumns int) (*node, error) {
+func newSchema(elements []element, maxColumns int) (*node, error) {
 	t := &tree{elements: elements}
 	root, err := t.node(nil, 0)
 	if err != nil {
@@ -61,31 +64,31 @@ func (t *tree) node(parent *node, depth int) (*node, error) {
 	}
 	e := &t.elements[t.at]
 	t.at++
-	n := &node{name: e.Name, lo: t.leaves}
+	n := &node{name: e.name, lo: t.leaves}
 	if parent != nil {
 		n.def, n.rep = parent.def, parent.rep
-		switch e.RepetitionType.V {
-		case format.Optional:
+		switch e.repetition {
+		case repetitionOptional:
 			n.optional = true
 			n.def++
-		case format.Repeated:
+		case repetitionRepeated:
 			n.repeated = true
 			n.def++
 			n.rep++
 		}
 	}
 	var err error
-	if n.key, err = json.Marshal(e.Name); err != nil {
+	if n.key, err = json.Marshal(e.name); err != nil {
 		return nil, err
 	}
-	if !e.NumChildren.Valid || e.NumChildren.V <= 0 && e.Type.Valid {
+	if e.children <= 0 && e.physical >= 0 {
 		n.kind, n.leaf = kindLeaf, leafOf(e)
 		t.leaves++
 		n.hi = t.leaves
 		return n, nil
 	}
 	seen := map[string]bool{}
-	for range e.NumChildren.V {
+	for range e.children {
 		child, err := t.node(n, depth+1)
 		if err != nil {
 			return nil, err
@@ -115,17 +118,15 @@ func (n *node) walk(visit func(*node)) {
 }
 
 // groupKind tells lists and maps from other groups.
-func groupKind(e *format.SchemaElement, n *node) kind {
+func groupKind(e *element, n *node) kind {
 	if len(n.children) != 1 || !n.children[0].repeated {
 		return kindGroup
 	}
-	_, list := e.LogicalType.Value.(*format.ListType)
-	_, mapping := e.LogicalType.Value.(*format.MapType)
-	converted, has := e.ConvertedType.V, e.ConvertedType.Valid
+	kind, converted := e.logical.kind, e.converted
 	switch {
-	case list || has && converted == deprecated.List:
+	case kind == logicalList || converted == convertedList:
 		return kindList
-	case mapping || has && (converted == deprecated.Map || converted == deprecated.MapKeyValue):
+	case kind == logicalMap || converted == convertedMap || converted == convertedMapPair:
 		if entry := n.children[0]; len(entry.children) == 2 && entry.children[0].kind == kindLeaf && entry.children[0].leaf.text {
 			return kindMap
 		}

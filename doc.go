@@ -35,7 +35,8 @@
 //     train/report writes the HTML report.
 //   - sft: supervised fine-tuning. dpo: learning from pairs of answers
 //     (dpo/unpaired: from single labels). reward:
-//     rules that score answers.
+//     rules and learned models that score answers; reward/process scores steps,
+//     reward/ensemble asks several models, reward/genrm a language model.
 //   - generate: batched decoding with a cache. eval: perplexity, exact match,
 //     and tables with confidence intervals.
 //

@@ -6,7 +6,8 @@
 // labels on one trunk, which Heads trains; both are reward.Verifiers, and fit
 // dpo/online and rlhf/rollout as those do. Average merges models that were trained
 // from the same start into one instead (WARM), at the cost of one. WriteCurves
-// draws what optimising against scores does to the true reward.
+// draws what optimising against scores does to the true reward
+// (docs/figures/over-optimisation.html is one of its pages).
 //
 // Scores of reward models that learnt from comparisons have no common level or
 // scale: measure them with Standardise on answers of the first policy before they are

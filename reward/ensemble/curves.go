@@ -59,34 +59,38 @@ type curveView struct {
 // and Ito 2008).
 var colours = []string{"#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666"}
 
+// Chart is curves on common axes.
+type Chart struct {
+	Title, Note string // "" for none
+	Curves      []Curve
+}
+
+// chartView is a chart as the page shows it.
+type chartView struct {
+	Title, Note            string
+	Low, High, Left, Right string
+	Zero                   float64
+	Curves                 []curveView
+}
+
 // WriteCurves writes a page of HTML that draws the curves on common axes, with the
 // peak of every one. It is one file that needs no network.
 func WriteCurves(w io.Writer, title string, curves []Curve) error {
-	if len(curves) == 0 {
-		return errors.New("ensemble: WriteCurves: got no curves, want one at least")
-	}
-	var x, y span
-	for _, c := range curves {
-		if err := c.check(); err != nil {
+	return WriteCharts(w, title, []Chart{{Curves: curves}})
+}
+
+// WriteCharts is WriteCurves for several charts below each other.
+func WriteCharts(w io.Writer, title string, charts []Chart) error {
+	view := struct {
+		Title  string
+		Charts []chartView
+	}{Title: title}
+	for _, c := range charts {
+		v, err := c.view()
+		if err != nil {
 			return err
 		}
-		x.add(c.Distance)
-		y.add(c.Gold)
-		y.add(c.Proxy)
-	}
-	view := struct {
-		Title                  string
-		Low, High, Left, Right string
-		Zero                   float64
-		Curves                 []curveView
-	}{title, number(y.low), number(y.high), number(x.low), number(x.high), y.at(0, 300, 20), nil}
-	for i, c := range curves {
-		p := c.Peak()
-		view.Curves = append(view.Curves, curveView{
-			Name: c.Name, Colour: colours[i%len(colours)], Gold: line(c.Distance, c.Gold, x, y), Proxy: line(c.Distance, c.Proxy, x, y),
-			PeakX: x.at(c.Distance[p], 50, 590), PeakY: y.at(c.Gold[p], 300, 20),
-			At: number(c.Distance[p]), Best: number(c.Gold[p]), End: number(c.Gold[len(c.Gold)-1]),
-		})
+		view.Charts = append(view.Charts, v)
 	}
 	page, err := template.New("curves").Parse(curvesPage)
 	if err == nil {
@@ -96,6 +100,32 @@ func WriteCurves(w io.Writer, title string, curves []Curve) error {
 		return fmt.Errorf("ensemble: page of curves: %w", err)
 	}
 	return nil
+}
+
+// view places the curves on axes.
+func (c Chart) view() (chartView, error) {
+	if len(c.Curves) == 0 {
+		return chartView{}, errors.New("ensemble: page of curves: got a chart without curves, want one at least")
+	}
+	var x, y span
+	for _, c := range c.Curves {
+		if err := c.check(); err != nil {
+			return chartView{}, err
+		}
+		x.add(c.Distance)
+		y.add(c.Gold)
+		y.add(c.Proxy)
+	}
+	view := chartView{c.Title, c.Note, number(y.low), number(y.high), number(x.low), number(x.high), y.at(0, 300, 20), nil}
+	for i, c := range c.Curves {
+		p := c.Peak()
+		view.Curves = append(view.Curves, curveView{
+			Name: c.Name, Colour: colours[i%len(colours)], Gold: line(c.Distance, c.Gold, x, y), Proxy: line(c.Distance, c.Proxy, x, y),
+			PeakX: x.at(c.Distance[p], 50, 590), PeakY: y.at(c.Gold[p], 300, 20),
+			At: number(c.Distance[p]), Best: number(c.Gold[p]), End: number(c.Gold[len(c.Gold)-1]),
+		})
+	}
+	return view, nil
 }
 
 func number(v float64) string { return fmt.Sprintf("%.2f", v) }

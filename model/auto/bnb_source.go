@@ -51,7 +51,8 @@ func (s bnbSource) Names() []string {
 func (s bnbSource) Param(name string) (*tensor.Param, error) {
 	stored := strings.TrimPrefix(name, s.prefix)
 	for _, kind := range [...]bnb.Kind{bnb.NF4, bnb.FP4} {
-		if state, err := s.folder.Tensor(stored + stateEnding + string(kind)); err == nil {
+		state := stored + stateEnding + string(kind)
+		if _, err := s.folder.Tensor(state); err == nil {
 			return s.fourBits(name, stored, state)
 		}
 	}
@@ -65,14 +66,14 @@ func (s bnbSource) Param(name string) (*tensor.Param, error) {
 
 // fourBits decodes an NF4 or FP4 weight. The library rounds the result once to the
 // type that the weight had before.
-func (s bnbSource) fourBits(name, stored string, stateText safetensors.Tensor) (*tensor.Param, error) {
-	raw, err := stateText.Bytes()
+func (s bnbSource) fourBits(name, stored, stateName string) (*tensor.Param, error) {
+	raw, err := s.bytes(stateName)
 	if err != nil {
 		return nil, err
 	}
 	state, err := bnb.ParseState(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", stateName, err)
 	}
 	four := bnb.Four{Block: state.Block, Len: state.Len()}
 	if four.Codes, err = s.bytes(stored); err != nil {
@@ -184,7 +185,11 @@ func (s bnbSource) floats(stored string, n int) ([]float32, error) {
 		return nil, err
 	}
 	if t.Dtype() != safetensors.F32 || n >= 0 && t.Len() != n {
-		return nil, fmt.Errorf("%w: %s: got %d elements of %v, want F32 (%d of them; -1 for any number)", bnb.ErrFormat, stored, t.Len(), t.Dtype(), n)
+		want := "F32"
+		if n >= 0 {
+			want = fmt.Sprintf("%d of F32", n)
+		}
+		return nil, fmt.Errorf("%w: %s: got %d elements of %v, want %s", bnb.ErrFormat, stored, t.Len(), t.Dtype(), want)
 	}
 	return t.Float32()
 }

@@ -128,9 +128,16 @@ func (e *ExactMatch) ask(ctx context.Context, n int) ([]Record, error) {
 // Evaluate implements train.Evaluator: the share of right answers with its
 // interval, how many completions had an answer at all, and their lengths.
 func (e *ExactMatch) Evaluate(ctx context.Context, m *train.Metrics) error {
+	_, err := e.Assess(ctx, m)
+	return err
+}
+
+// Assess is Evaluate, and returns the answers for a caller that measures more of
+// them.
+func (e *ExactMatch) Assess(ctx context.Context, m *train.Metrics) (Answers, error) {
 	a, err := e.Measure(ctx)
 	if err != nil {
-		return err
+		return a, err
 	}
 	e.keep(a)
 	share := a.Estimate(e.opt.Bootstrap)
@@ -142,7 +149,7 @@ func (e *ExactMatch) Evaluate(ctx context.Context, m *train.Metrics) error {
 		m.Add("completions/mean_length", float64(r.Tokens), 1)
 		m.Add("completions/clipped_ratio", indicator(r.Finish == generate.FinishLength), 1)
 	}
-	return nil
+	return a, nil
 }
 
 func indicator(b bool) float64 {

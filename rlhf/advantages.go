@@ -154,6 +154,9 @@ func (s *stage) scored() Scored {
 // estimate fills the advantages.
 func (s *stage) estimate() error {
 	in, name := s.scored(), s.opts.Advantages.Name()
+	if err := s.opts.Constraints.apply(&s.control, s.roll.Names, &in); err != nil {
+		return err
+	}
 	list, err := s.advantages(in)
 	if err != nil {
 		return fmt.Errorf("rlhf: advantages %s: %w", name, err)

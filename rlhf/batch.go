@@ -12,6 +12,8 @@ type microBatch struct {
 	rows    []*rollout.Completion // (R)
 	ends    []int32               // (R) exclusive end of each row's targets
 	row     []int32               // (M) row of each target
+	groups  []int32               // (G) exclusive end of each group's rows
+	group   []int32               // (R) group of each row
 	prompts map[int64]int32       // segment of each group's prompt
 	texts   int                   // tokens of prompts and completions, prompts counted once a completion
 }
@@ -20,6 +22,7 @@ type microBatch struct {
 func (b *microBatch) reset() {
 	b.Packed.Reset()
 	b.rows, b.ends, b.row, b.texts = b.rows[:0], b.ends[:0], b.row[:0], 0
+	b.groups, b.group = b.groups[:0], b.group[:0]
 	if b.prompts == nil {
 		b.prompts = map[int64]int32{}
 	}
@@ -49,7 +52,11 @@ func (b *microBatch) add(c *rollout.Completion) {
 	if n > 1 {
 		b.Ends, b.Prefix = append(b.Ends, int32(len(b.Tokens))), append(b.Prefix, prompt)
 	}
+	if n := len(b.rows); n == 0 || b.rows[n-1].Group != c.Group {
+		b.groups = append(b.groups, 0)
+	}
 	b.rows, b.ends = append(b.rows, c), append(b.ends, int32(len(b.Targets)))
+	b.groups[len(b.groups)-1], b.group = int32(len(b.rows)), append(b.group, int32(len(b.groups)-1))
 	b.texts += len(c.Prompt.IDs) + n
 }
 

@@ -40,6 +40,8 @@ type EntropyControl struct {
 type controls struct {
 	KL      float64 `json:"kl"`      // factor of the KL's coefficients
 	Entropy float64 `json:"entropy"` // coefficient
+	// Prices are those of Constraints; nil before the first rollout.
+	Prices []float64 `json:"prices,omitempty"`
 }
 
 // validateControls reports what makes no sense together.

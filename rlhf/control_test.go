@@ -1,6 +1,10 @@
 package rlhf_test
 
 import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +15,7 @@ import (
 	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
 )
 
 // logged runs a policy that learns from low and returns one metric of every step.
@@ -81,4 +86,32 @@ func TestAlarmsEndTheRun(t *testing.T) {
 	assert.Less(t, n, 5)
 	require.Len(t, tr.Stopped(), 1)
 	assert.Contains(t, tr.Stopped()[0], "completions/max_length")
+}
+
+// The reason stands in the log, in the result and in run.json.
+func TestTheReasonOfAnAlarmIsTold(t *testing.T) {
+	var log bytes.Buffer
+	loop := plain(9)
+	loop.Out, loop.Logger = t.TempDir(), slog.New(slog.NewTextHandler(&log, nil))
+	o := rlhf.Options{
+		Alarms: guard.Alarms{guard.KLBudget("objective/kl", 0)}, KLInReward: rlhf.KLInReward{Coef: 0.01, Estimator: rlhf.K1},
+		Generate: generate.Options{MaxTokens: 4}, Rollout: rollout.Options{Prompts: 2, Completions: 2},
+	}
+	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, loop)
+	require.NoError(t, err)
+	defer tr.Close()
+	var result string
+	require.NoError(t, tr.Train(t.Context(), train.Hooks{Event: func(e train.Event) error {
+		if e.Kind == train.EventResult {
+			result = string(e.AppendJSON(nil))
+		}
+		return nil
+	}}))
+	assert.Less(t, tr.Step(), 9)
+	const reason = "objective/kl: objective/kl is "
+	assert.Contains(t, result, `"stopped":"`+reason)
+	assert.Contains(t, log.String(), reason)
+	run, err := os.ReadFile(filepath.Join(loop.Out, "run.json"))
+	require.NoError(t, err)
+	assert.Contains(t, string(run), reason)
 }

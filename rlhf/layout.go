@@ -10,8 +10,9 @@ import (
 // layout distributes completions over micro-batches. It changes how work is laid
 // out, never what a step learns from.
 type layout struct {
-	capacity, most int // tokens and rows of a micro-batch
-	fixed          int // rows of every micro-batch; 0 packs by length
+	capacity, most int  // tokens and rows of a micro-batch
+	fixed          int  // rows of every micro-batch; 0 packs by length
+	whole          bool // groups may not be cut
 	packer         data.Packer
 	lengths        []int
 	chunks         [][]*rollout.Completion
@@ -55,6 +56,9 @@ func (l *layout) cut(rows []*rollout.Completion) error {
 		n := 1
 		for ; i+n < len(rows) && n < l.most && rows[i+n].Group == first.Group && length+tokens(rows[i+n]) <= l.capacity; n++ {
 			length += tokens(rows[i+n])
+		}
+		if l.whole && i+n < len(rows) && rows[i+n].Group == first.Group {
+			return fmt.Errorf("rlhf: %v: got a group of more than %d completions or %d tokens, want it in one micro-batch: the loss lets a group's completions influence each other (Options.MicroTokens, MaxRows)", first.Prompt.At, l.most, l.capacity)
 		}
 		l.chunks, l.lengths = append(l.chunks, rows[i:i+n]), append(l.lengths, length)
 		i += n

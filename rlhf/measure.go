@@ -55,7 +55,7 @@ func (x *measurement) read(pr *program) (err error) {
 func (s *stage) book(b *microBatch) {
 	x := &s.seen
 	for i, m := range x.names {
-		v := x.metrics[i]
+		v := s.own(b, m, x.metrics[i])
 		if m.Reduce != Mean {
 			s.bookExtreme(i, m, v)
 			continue
@@ -80,6 +80,20 @@ func (s *stage) book(b *microBatch) {
 		s.metrics.Add(m.Name, sum/n, weight)
 	}
 	s.compareSampler(b)
+}
+
+// own leaves the rows of texts that are only taught out of a number of rows.
+func (s *stage) own(b *microBatch, m Metric, v []float64) []float64 {
+	if m.Over == OverTokens || len(s.lesson.rows) == 0 {
+		return v
+	}
+	kept := v[:0]
+	for i, c := range b.rows {
+		if !s.lesson.texts[c] {
+			kept = append(kept, v[i])
+		}
+	}
+	return kept
 }
 
 // bookExtreme keeps the least or the most of a number over the rows of the step.
@@ -190,7 +204,7 @@ func (s *stage) checkFirst(b *microBatch) error {
 				continue
 			}
 			scale := math.Max(1, math.Abs(lp))
-			if c.Old != nil && s.own(c, t) && !(math.Abs(lp-c.Old[t]) <= tol*scale) {
+			if c.Old != nil && s.fromNow(c, t) && !(math.Abs(lp-c.Old[t]) <= tol*scale) {
 				return fmt.Errorf("%w: group %d, token %d: log-ratio to the policy that sampled is %g, want 0", ErrFirstStep, c.Group, t, lp-c.Old[t])
 			}
 			if c.Ref != nil && s.reference != nil && s.reference.start && !(math.Abs(lp-c.Ref[t]) <= tol*scale) {
@@ -204,8 +218,8 @@ func (s *stage) checkFirst(b *microBatch) error {
 	return nil
 }
 
-// own says whether a token comes from the policy as it stands.
-func (s *stage) own(c *rollout.Completion, t int) bool { return c.Tokens[t].Version == 0 }
+// fromNow says whether a token comes from the policy as it stands.
+func (s *stage) fromNow(c *rollout.Completion, t int) bool { return c.Tokens[t].Version == 0 }
 
 // comparable is the sampler's log-probability of a token where the trainer must
 // compute the same: the policy's own generator sampled it, and from a distribution

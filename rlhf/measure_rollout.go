@@ -13,6 +13,9 @@ import (
 func (s *stage) bookRollout(m *train.Metrics) {
 	r := s.roll
 	bookLengths(m, r.Completions)
+	m.Set("completions/repetition", repetition(r.Completions))
+	s.bookDistance(m)
+	s.opts.Constraints.book(m, &s.control)
 	for k, name := range r.Names {
 		values := func(c *rollout.Completion) float64 { return c.Rewards[k] }
 		bookRewards(m, "rewards/"+name+"/mean", "rewards/"+name+"/std", r.Completions, values)
@@ -107,6 +110,31 @@ func bookLengths(m *train.Metrics, list []*rollout.Completion) {
 	m.Set("completions/mean_terminated_length", mean)
 	m.Set("completions/min_terminated_length", least)
 	m.Set("completions/max_terminated_length", most)
+}
+
+// repetition is the share of runs of four tokens that stand earlier in the same
+// completion, mean over completions that have any.
+func repetition(list []*rollout.Completion) float64 {
+	const width = 4
+	total, n := 0.0, 0.0
+	for _, c := range list {
+		seen, again := map[[width]int32]bool{}, 0.0
+		for t := width; t <= len(c.Tokens); t++ {
+			var run [width]int32
+			for k := range run {
+				run[k] = c.Tokens[t-width+k].ID
+			}
+			if seen[run] {
+				again++
+			}
+			seen[run] = true
+		}
+		if runs := len(c.Tokens) - width + 1; runs > 0 {
+			total += again / float64(runs)
+			n++
+		}
+	}
+	return total / max(1, n)
 }
 
 // extent is the mean, the least and the most of a list; 0 for none, as in TRL.

@@ -33,6 +33,10 @@ type Options struct {
 	// ends the run, as if it had no further step (Trainer.Stopped). Their exported
 	// fields are saved with checkpoints.
 	Alarms guard.Alarms `json:"-"`
+	// Constraints hold the means of some rewards within limits.
+	Constraints Constraints `json:"constraints,omitzero"`
+	// Taught adds supervised learning to every step.
+	Taught Taught `json:"taught,omitzero"`
 	// TopEntropy lets only this share of the tokens of a step teach the policy, those
 	// at which it is least sure (advantage.TopEntropy); it costs a forward pass a step.
 	// 0 and 1 take all.
@@ -147,7 +151,10 @@ func (o Options) Validate() error {
 	if o.Source != nil && (o.Sampler != nil || o.Environment != nil) || o.Sampler != nil && o.Environment != nil {
 		bad("Options: got more than one of Source, Sampler and Environment")
 	}
-	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.RewardClip.Validate(), o.Correction.Validate(), o.Reference.validate(), o.Critic.validate())
+	faults = append(faults, o.Objective.Validate(), o.Rollout.Validate(), o.Generate.Validate(), o.KLInReward.Validate(), o.RewardClip.Validate(), o.Correction.Validate(), o.Reference.validate(), o.Critic.validate(), o.Constraints.Validate(), o.Taught.Validate())
+	if o.MicroRows > 0 && o.Objective.Policy != nil && o.Objective.Needs().Groups {
+		bad("Options.MicroRows: got %d, want 0 with the loss %s, whose groups must not be cut", o.MicroRows, o.Objective.Policy.Name())
+	}
 	if v, ok := o.Advantages.(validator); ok {
 		faults = append(faults, v.Validate())
 	}
@@ -183,7 +190,7 @@ func (o Options) withDefaults() Options {
 // forPrompts fills in what depends on the longest prompt.
 func (o Options) forPrompts(longest int) Options {
 	if o.MicroTokens == 0 {
-		o.MicroTokens = max(2048, longest+o.room())
+		o.MicroTokens = max(2048, longest+o.room(), o.Taught.longest())
 	}
 	rows := int(math.Ceil(float64(o.Rollout.Prompts*o.Rollout.Completions) / float64(o.StepsPerGeneration)))
 	if o.MaxRows == 0 {
@@ -192,6 +199,9 @@ func (o Options) forPrompts(longest int) Options {
 		}
 	}
 	o.MaxRows = max(o.MaxRows, o.MicroRows)
+	if texts := o.Taught.perStep(); o.MicroRows == 0 && o.MaxRows == rows {
+		o.MaxRows = min(o.MaxRows+texts, o.MicroTokens)
+	}
 	if o.Sequences == 0 {
 		o.Sequences = min(o.Rollout.Prompts*o.Rollout.Completions, mostSequences)
 	}

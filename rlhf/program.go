@@ -19,18 +19,23 @@ func (s size) texts() policy.Size {
 	return policy.Size{Tokens: s.tokens, Segments: 2 * s.rows, Targets: s.tokens + s.rows}
 }
 
-// axisRows is the dynamic axis of completions.
-const axisRows = "rows"
+// axisRows and axisGroups are the dynamic axes of completions and of their groups.
+const (
+	axisRows   = "rows"
+	axisGroups = "groups"
+)
 
 // program is the compiled objective of one micro-batch with its gradients.
 type program struct {
 	run *tensor.Program
 	policy.Texts
-	ends, row *tensor.Node // (R), (M)
+	ends, row         *tensor.Node // (R), (M)
+	groupEnds, groups *tensor.Node // (G), (R); nil unless the loss wants whole groups
 
 	seed, entropyCoef                                policy.Number // (1)
 	klCoef                                           policy.Number // (1)
 	advantage, mask, keep, old, ref, sampler, weight policy.Number // (M)
+	taught                                           policy.Number // (M)
 	rowWeight, lengths, groupLengths                 policy.Number // (R)
 
 	loss    *tensor.Node // (1)
@@ -41,7 +46,7 @@ type program struct {
 
 // uses says which inputs a program has.
 type uses struct {
-	old, ref, sampler, weight, rowWeight, entropyCoef, groupLengths, keep, kl bool
+	old, ref, sampler, weight, rowWeight, entropyCoef, groupLengths, keep, kl, groups, taught bool
 }
 
 func (o *Options) uses() uses {
@@ -50,7 +55,7 @@ func (o *Options) uses() uses {
 		old: old, ref: o.Objective.Needs().Ref, sampler: o.Objective.OffPolicy != 0,
 		weight: o.Correction.perToken(), rowWeight: o.Correction.perRow(),
 		entropyCoef: o.Objective.Entropy != 0, groupLengths: o.Objective.Average().Over == MeanOfGroups,
-		keep: o.keeps(), kl: o.Objective.KL.Coef != 0,
+		keep: o.keeps(), kl: o.Objective.KL.Coef != 0, groups: o.Objective.Needs().Groups, taught: o.Taught.Coef != 0,
 	}
 }
 
@@ -135,6 +140,10 @@ func (pr *program) declare(g *tensor.Graph, o *Options, dt tensor.Dtype) Tokens 
 		Mask:      pr.mask.Declare(g, dt, "batch.mask", t.Targets),
 		Lengths:   pr.lengths.Declare(g, dt, "batch.lengths", s.rows),
 	}
+	if u.groups {
+		pr.groupEnds, pr.groups = tensor.Input(g, tensor.Int32, "batch.group_ends", s.rows), tensor.Input(g, tensor.Int32, "batch.group", s.rows)
+		in.GroupEnds, in.Group = pr.groupEnds, pr.groups
+	}
 	for _, x := range []struct {
 		used bool
 		from *policy.Number
@@ -146,7 +155,7 @@ func (pr *program) declare(g *tensor.Graph, o *Options, dt tensor.Dtype) Tokens 
 		{u.sampler, &pr.sampler, "batch.sampler", t.Targets, &in.Sampler}, {u.weight, &pr.weight, "batch.weight", t.Targets, &in.Weight},
 		{u.rowWeight, &pr.rowWeight, "batch.row_weight", s.rows, &in.RowWeight}, {u.groupLengths, &pr.groupLengths, "batch.group_lengths", s.rows, &in.GroupLengths},
 		{u.keep, &pr.keep, "batch.keep", t.Targets, &in.Keep}, {u.kl, &pr.klCoef, "batch.kl_coef", 1, &in.KLCoef},
-		{u.entropyCoef, &pr.entropyCoef, "batch.entropy_coef", 1, &in.EntropyCoef},
+		{u.entropyCoef, &pr.entropyCoef, "batch.entropy_coef", 1, &in.EntropyCoef}, {u.taught, &pr.taught, "batch.taught", t.Targets, &in.Taught},
 	} {
 		if x.used {
 			*x.into = x.from.Declare(g, dt, x.name, x.n)
@@ -158,7 +167,7 @@ func (pr *program) declare(g *tensor.Graph, o *Options, dt tensor.Dtype) Tokens 
 // axes lists the dynamic axes.
 func (pr *program) axes() []tensor.Axis {
 	targets, rows := tensor.Nodes{pr.row}, tensor.Nodes{pr.ends}
-	for _, x := range []*policy.Number{&pr.advantage, &pr.mask, &pr.keep, &pr.old, &pr.ref, &pr.sampler, &pr.weight} {
+	for _, x := range []*policy.Number{&pr.advantage, &pr.mask, &pr.keep, &pr.old, &pr.ref, &pr.sampler, &pr.weight, &pr.taught} {
 		if x.Node != nil {
 			targets = append(targets, x.Node)
 		}
@@ -168,13 +177,19 @@ func (pr *program) axes() []tensor.Axis {
 			rows = append(rows, x.Node)
 		}
 	}
-	return append(pr.Axes(targets...), tensor.Axis{Name: axisRows, Inputs: rows})
+	axes := pr.Axes(targets...)
+	if pr.groups != nil {
+		rows = append(rows, pr.groups)
+		axes = append(axes, tensor.Axis{Name: axisGroups, Inputs: tensor.Nodes{pr.groupEnds}})
+	}
+	return append(axes, tensor.Axis{Name: axisRows, Inputs: rows})
 }
 
 // given are the numbers of a micro-batch that come from outside of it.
 type given struct {
 	seed, entropyCoef, klCoef                        float64
 	advantage, mask, keep, old, ref, sampler, weight []float64 // (M)
+	taught                                           []float64 // (M)
 	rowWeight, lengths, groupLengths                 []float64 // (R)
 }
 
@@ -190,12 +205,15 @@ func (pr *program) compute(b *microBatch, in *given) (float64, error) {
 	if err := policy.BindInts(pr.run, policy.Ints{Node: pr.ends, Values: b.ends}, policy.Ints{Node: pr.row, Values: b.row}); err != nil {
 		return 0, err
 	}
+	if err := pr.bindGroups(b); err != nil {
+		return 0, err
+	}
 	for _, x := range []struct {
 		n *policy.Number
 		v []float64
 	}{
 		{&pr.seed, []float64{in.seed}}, {&pr.entropyCoef, []float64{in.entropyCoef}}, {&pr.klCoef, []float64{in.klCoef}},
-		{&pr.advantage, in.advantage}, {&pr.mask, in.mask}, {&pr.keep, in.keep}, {&pr.old, in.old}, {&pr.ref, in.ref}, {&pr.sampler, in.sampler}, {&pr.weight, in.weight},
+		{&pr.advantage, in.advantage}, {&pr.mask, in.mask}, {&pr.keep, in.keep}, {&pr.old, in.old}, {&pr.ref, in.ref}, {&pr.sampler, in.sampler}, {&pr.weight, in.weight}, {&pr.taught, in.taught},
 		{&pr.rowWeight, in.rowWeight}, {&pr.lengths, in.lengths}, {&pr.groupLengths, in.groupLengths},
 	} {
 		if x.n.Node == nil {
@@ -214,4 +232,15 @@ func (pr *program) compute(b *microBatch, in *given) (float64, error) {
 		return 0, err
 	}
 	return pr.values[0], nil
+}
+
+// bindGroups binds which rows are of one group, where the loss wants to know.
+func (pr *program) bindGroups(b *microBatch) error {
+	if pr.groups == nil {
+		return nil
+	}
+	if err := policy.SetLive(pr.run, axisGroups, len(b.groups)); err != nil {
+		return err
+	}
+	return policy.BindInts(pr.run, policy.Ints{Node: pr.groupEnds, Values: b.groups}, policy.Ints{Node: pr.groups, Values: b.group})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -53,6 +54,8 @@ type stage struct {
 	control   controls
 	stopped   []string                          // why alarms ended the run
 	kept      map[*rollout.Completion][]float64 // of the step: which tokens teach
+	lesson    lesson
+	paid      float64 // factor of the KL in the rewards of the rollout
 }
 
 // totals are counts over the whole optimizer step.
@@ -130,6 +133,7 @@ func (s *stage) Backward(micro int, seed float64) error {
 		}
 	}
 	s.book(b)
+	s.lesson.book(b, s.seen.logProb)
 	if s.judge == nil {
 		return nil
 	}
@@ -154,6 +158,7 @@ func (s *stage) Collect(m *train.Metrics) error {
 		s.bookRollout(m)
 	}
 	s.seen.finish(&s.metrics)
+	s.lesson.finish(&s.metrics)
 	if s.opts.KLControl.Target > 0 {
 		s.metrics.Set("kl_coef", s.control.KL*max(s.opts.Objective.KL.Coef, s.opts.KLInReward.Coef))
 	}
@@ -164,6 +169,12 @@ func (s *stage) Collect(m *train.Metrics) error {
 	for name, value := range s.metrics.All() {
 		m.Set(name, value)
 	}
-	s.stopped = s.opts.Alarms.Observe(m)
+	for _, reason := range s.opts.Alarms.Observe(m) {
+		s.stopped = append(s.stopped, reason)
+		s.log.Warn("alarm ends the run", "reason", reason)
+	}
 	return nil
 }
+
+// Conclusion implements train.Concluder.
+func (s *stage) Conclusion() string { return strings.Join(s.stopped, "; ") }

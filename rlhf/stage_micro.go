@@ -6,13 +6,13 @@ func (s *stage) give(b *microBatch, seed float64) {
 	x.seed = seed
 	x.klCoef = s.opts.Objective.KL.Coef * s.control.KL
 	x.entropyCoef = s.control.Entropy * s.opts.Objective.Average().EntropyScale(s.totals.rows, s.totals.tokens)
-	for _, list := range []*[]float64{&x.advantage, &x.mask, &x.keep, &x.old, &x.ref, &x.sampler, &x.weight, &x.rowWeight, &x.lengths, &x.groupLengths} {
+	for _, list := range []*[]float64{&x.advantage, &x.mask, &x.keep, &x.old, &x.ref, &x.sampler, &x.weight, &x.taught, &x.rowWeight, &x.lengths, &x.groupLengths} {
 		*list = (*list)[:0]
 	}
 	use := s.opts.uses()
 	for _, c := range b.rows {
 		x.lengths = append(x.lengths, float64(max(1, s.length(c))))
-		x.groupLengths = append(x.groupLengths, s.totals.groups[c.Group])
+		x.groupLengths = append(x.groupLengths, max(1, s.totals.groups[c.Group]))
 		mask := s.mask(c)
 		x.mask = append(x.mask, mask...)
 		x.keep = append(x.keep, s.kept[c]...)
@@ -21,7 +21,14 @@ func (s *stage) give(b *microBatch, seed float64) {
 		if use.sampler {
 			x.sampler = samplerLogProbs(x.sampler, c, mask)
 		}
-		switch {
+		if use.taught {
+			x.taught = append(x.taught, s.lesson.of[c]...)
+		}
+		switch text := s.lesson.texts[c]; {
+		case use.weight && text:
+			x.weight = append(x.weight, mask...) // nothing but 0, where nothing counts
+		case use.rowWeight && text:
+			x.rowWeight = append(x.rowWeight, 1)
 		case use.weight:
 			x.weight = append(x.weight, s.corrected.token[c]...)
 		case use.rowWeight:

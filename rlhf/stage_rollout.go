@@ -61,6 +61,7 @@ func (s *stage) prepare() error {
 		}
 	}
 	s.correct()
+	s.paid = s.control.KL
 	if err := s.estimate(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rlhf
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/rlhf/advantage"
@@ -21,6 +22,12 @@ func (s *stage) choose() error {
 	if len(s.rows) == 0 {
 		return fmt.Errorf("rlhf: rollout %d has %d completions, want one for each of %d steps", s.roll.Number, len(all), n)
 	}
+	if s.layout.whole {
+		if lo, hi := part*len(all)/n, (part+1)*len(all)/n; lo > 0 && all[lo-1].Group == all[lo].Group || hi < len(all) && all[hi-1].Group == all[hi].Group {
+			return fmt.Errorf("rlhf: rollout %d: step %d of %d would get a part of a group, want whole ones with the loss %s (Options.StepsPerGeneration)", s.roll.Number, part, n, s.opts.Objective.Policy.Name())
+		}
+	}
+	s.rows = s.lesson.add(slices.Clone(s.rows), s.count, s.opts.Rollout.Seed)
 	var err error
 	s.micro, err = s.layout.pack(s.micro, s.rows)
 	return err
@@ -54,9 +61,13 @@ func (s *stage) describe(b *train.Batch) {
 	b.Weights, b.Tokens = b.Weights[:0], 0
 	unit := s.opts.Objective.Average().Denominator()
 	for i := range s.micro {
-		rows, tokens := float64(len(s.micro[i].rows)), 0.0
+		rows, tokens := 0.0, 0.0
 		for _, c := range s.micro[i].rows {
+			if s.lesson.texts[c] {
+				continue
+			}
 			n := float64(s.length(c))
+			rows++
 			tokens += n
 			s.totals.groups[c.Group] += n
 			members[c.Group]++
@@ -73,7 +84,16 @@ func (s *stage) describe(b *train.Batch) {
 	for g, n := range members {
 		s.totals.groups[g] = max(1, s.totals.groups[g]/n)
 	}
+	s.lesson.weigh(s.rows, s.count-1, sum(b.Weights))
 	b.Epoch = s.before + (s.roll.Epoch-s.before)*float64(s.at)/float64(s.opts.steps())
+}
+
+func sum(list []float64) float64 {
+	total := 0.0
+	for _, v := range list {
+		total += v
+	}
+	return total
 }
 
 // length is the number of tokens of a completion that count.

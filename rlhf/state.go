@@ -54,7 +54,7 @@ type state struct {
 func (s *stage) identity() map[string]string {
 	o := s.opts
 	all := map[string]any{
-		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "reward_clip": o.RewardClip, "kl_control": o.KLControl, "entropy_control": o.EntropyControl, "top_entropy": o.TopEntropy, "rollout": o.Rollout,
+		"objective": o.Objective, "advantages": o.Advantages, "kl_in_reward": o.KLInReward, "reward_clip": o.RewardClip, "kl_control": o.KLControl, "entropy_control": o.EntropyControl, "top_entropy": o.TopEntropy, "constraints": o.Constraints, "taught": o.Taught, "rollout": o.Rollout,
 		"steps_per_generation": o.StepsPerGeneration, "iterations": o.Iterations, "sequential": o.Sequential, "mask_truncated": o.MaskTruncated,
 		"correction": o.Correction, "micro_rows": o.MicroRows, "micro_means": o.MicroMeans, "generate": generated(o),
 	}
@@ -64,6 +64,9 @@ func (s *stage) identity() map[string]string {
 	if c := s.opts.Critic; c != nil {
 		d := c.withDefaults()
 		out["critic"] = fmt.Sprintf("coef %g, gamma %g, lambda %g, clip %g, keep scale %t, own model %t", d.Coef, d.Gamma, d.Lambda, d.Loss.Clip, d.KeepScale, c.Model != nil)
+	}
+	if len(o.Taught.Texts) > 0 {
+		out["taught"] = o.Taught.fingerprint()
 	}
 	if s.reference != nil {
 		out["reference"] = s.reference.name

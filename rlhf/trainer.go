@@ -45,11 +45,18 @@ func New(p Policy, prompts []rollout.Prompt, rewards []rollout.Reward, o Options
 		return nil, err
 	}
 	o = o.withDefaults().forPrompts(longest)
+	if o.Taught.Coef != 0 && loop.Denominator == train.PerMicroBatch {
+		return nil, fmt.Errorf("%w: rlhf: Taught: got the denominator %q, want one a step", ErrOptions, loop.Denominator)
+	}
+	if n := o.Taught.longest(); n > o.MicroTokens {
+		return nil, fmt.Errorf("%w: rlhf: Taught.Texts: got a text of %d tokens, want at most %d (Options.MicroTokens)", ErrOptions, n, o.MicroTokens)
+	}
 	if err := fits(p, longest, o); err != nil {
 		return nil, err
 	}
 	s := &stage{policy: p, opts: o, params: policy.Policy(p).Params(), arena: &tensor.Arena{}, perMicro: loop.Denominator == train.PerMicroBatch,
-		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows}, data: fingerprint(prompts), longest: longest, control: controls{KL: 1, Entropy: o.Objective.Entropy}}
+		lesson: newLesson(o.Taught), paid: 1,
+		layout: layout{capacity: o.MicroTokens, most: o.MaxRows, fixed: o.MicroRows, whole: o.Objective.Needs().Groups}, data: fingerprint(prompts), longest: longest, control: controls{KL: 1, Entropy: o.Objective.Entropy}}
 	if s.log = loop.Logger; s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -193,6 +200,10 @@ func (t *Trainer) Memory() (Memory, error) {
 	m.Arena = int64(t.stage.arena.Bytes())
 	return m, err
 }
+
+// Timings lists where the time of the objective's program went; empty without
+// Debug.Timing. Sampling and scoring are not in it.
+func (t *Trainer) Timings() []tensor.Timing { return t.stage.prog.run.Timings() }
 
 // Close releases the memory of the sampler. The trainer cannot go on after it.
 func (t *Trainer) Close() error { return t.stage.close() }

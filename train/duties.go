@@ -211,12 +211,19 @@ func (t *Trainer) report() error {
 func (t *Trainer) finish() error {
 	t.rest()
 	result := Event{Kind: EventResult, Step: t.progress.Step, Metrics: t.result()}
+	stopped := ""
+	if c, ok := t.stage.(Concluder); ok {
+		stopped = c.Conclusion()
+	}
+	if stopped != "" {
+		result.Fields = appendObject(nil, map[string]string{"stopped": stopped})
+	}
 	if f := t.folder; f != nil {
 		result.Path = f.dir
 		if err := t.publish(); err != nil {
 			return t.fail(fmt.Errorf("train: result: %w", err))
 		}
-		f.run.Finished, f.run.Result = true, appendObject(nil, result.Metrics)
+		f.run.Finished, f.run.Stopped, f.run.Result = true, stopped, appendObject(nil, result.Metrics)
 		if err := f.writeRun(); err != nil {
 			return t.fail(fmt.Errorf("train: result: %w", err))
 		}

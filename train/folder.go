@@ -40,6 +40,7 @@ type runFile struct {
 	Machine  Machine         `json:"machine"` // of the process that began it
 	Options  json.RawMessage `json:"options"`
 	Finished bool            `json:"finished"`
+	Stopped  string          `json:"stopped,omitempty"` // why the stage ended the run before its time
 	Result   json.RawMessage `json:"result,omitempty"`
 }
 

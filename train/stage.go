@@ -69,6 +69,13 @@ type Timed interface {
 	Timing(m *Metrics)
 }
 
+// Concluder is a Stage that may end a run before its time.
+type Concluder interface {
+	// Conclusion says why it has; "" when it has not. It stands in the result and
+	// in run.json as "stopped".
+	Conclusion() string
+}
+
 // Evaluator measures the policy as it stands.
 type Evaluator interface {
 	// Evaluate adds metrics without prefix; they are logged as eval_NAME. It

@@ -43,13 +43,15 @@ const (
 //   - Control and unknown tokens are special, user-defined ones are added tokens.
 //     All are recognised in the text.
 //
-// Absent AddBOS means true for llama models and for the pre-tokenizers llama-bpe
-// and tekken, as in llama.cpp; absent AddEOS means false.
+// Absent AddBOS means true for llama models and for the pre-tokenizers llama-bpe,
+// tekken and chameleon, as in llama.cpp; absent AddEOS means false.
 //
 // A t5 model adds EOS by default, as in llama.cpp.
 //
-// Other models (bert, rwkv, …) and pre-tokenizers that are not known are
-// refused by name.
+// Of the pre-tokenizers of llama.cpp those whose words are no bytes (gemma4,
+// whitespace, …), those of encoders with separators (roberta-bpe, …), kimi-k2 and
+// afmoe are refused by name, with the reason; so are names that are not known and
+// other models (bert, rwkv, …).
 func FromGGUF(v Vocabulary) (*Tokenizer, error) {
 	t, err := fromGGUF(&v)
 	if err != nil {

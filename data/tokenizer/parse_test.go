@@ -94,9 +94,9 @@ func TestUnsupportedIsRecognised(t *testing.T) {
 	_, err = FromGGUF(Vocabulary{Model: "bert", Tokens: []string{"a"}})
 	assert.ErrorIs(t, err, ErrUnsupported)
 	assert.ErrorContains(t, err, `"bert"`)
-	_, err = FromGGUF(Vocabulary{Model: "gpt2", Pre: "viking", Tokens: []string{"a"}})
+	_, err = FromGGUF(Vocabulary{Model: "gpt2", Pre: "kimi-k2", Tokens: []string{"a"}})
 	assert.ErrorIs(t, err, ErrUnsupported)
-	assert.ErrorContains(t, err, `"viking"`)
+	assert.ErrorContains(t, err, `"kimi-k2" (it has no merges)`)
 }
 
 func TestParseReadsOldAndNewForms(t *testing.T) {

@@ -57,6 +57,7 @@ var tasks = map[string]func(context.Context, *settings, *result) error{
 	"sft":      measureSFT,
 	"dpo":      measureDPO,
 	"reward":   measureReward,
+	"grpo":     measureGRPO,
 	"score":    measureScore,
 	"generate": measureGenerate,
 	"gemm":     measureGEMM,

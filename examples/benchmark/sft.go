@@ -102,6 +102,11 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 
 // timeSteps times the steps of a trainer.
 func (s *settings) timeSteps(ctx context.Context, t *train.Trainer, r *result) error {
+	return s.timeStepsWith(ctx, t, r, func(train.Step) {})
+}
+
+// timeStepsWith shows each step to note.
+func (s *settings) timeStepsWith(ctx context.Context, t *train.Trainer, r *result, note func(train.Step)) error {
 	r.BeforeKernel = sinceStart()
 	var c clock
 	c.start()
@@ -112,6 +117,7 @@ func (s *settings) timeSteps(ctx context.Context, t *train.Trainer, r *result) e
 		}
 		c.stop(int(step.Tokens - tokens))
 		tokens = step.Tokens
+		note(step)
 		if step.N == 1 {
 			r.StartupSeconds, r.FirstStep = sinceStart(), c.seconds[0]
 		}

@@ -24,11 +24,13 @@ const (
 // document is a tokenizer.json taken apart.
 type document struct {
 	added, normalizer, preTokenizer, postProcessor, decoder json.RawMessage
+	truncation, padding                                     json.RawMessage
 	model                                                   model
 }
 
 // Parse reads the bytes of a tokenizer.json; name stands for them in errors.
-// They are copied. Truncation and padding in the file are ignored.
+// They are copied. Truncation and padding in the file are settings for callers
+// ([Tokenizer.Truncation], [Tokenizer.Padding]); encoding applies neither.
 func Parse(name string, raw []byte) (*Tokenizer, error) {
 	return parse(name, append([]byte(nil), raw...))
 }
@@ -82,6 +84,10 @@ func (d *document) field(r *reader, key string) (err error) {
 		if raw, err = r.skip(); err == nil && string(raw) != `"1.0"` {
 			err = fmt.Errorf("%w: got %.20s, want \"1.0\"", ErrUnsupported, raw)
 		}
+	case "truncation":
+		d.truncation, err = r.skip()
+	case "padding":
+		d.padding, err = r.skip()
 	case "added_tokens":
 		d.added, err = r.skip()
 	case "normalizer":
@@ -110,6 +116,12 @@ func (d *document) assemble() (*Tokenizer, error) {
 	}
 	if err != nil {
 		return nil, wrap("normalizer", err)
+	}
+	if t.truncation, err = parseTruncation(d.truncation); err != nil {
+		return nil, wrap("truncation", err)
+	}
+	if t.padding, err = parsePadding(d.padding); err != nil {
+		return nil, wrap("padding", err)
 	}
 	if t.steps, err = parsePreTokenizer(nil, d.preTokenizer, &t.faults); err != nil {
 		return nil, wrap("pre_tokenizer", err)

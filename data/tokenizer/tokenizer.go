@@ -10,6 +10,8 @@ type Tokenizer struct {
 	added      *added
 	post       post
 	decoders   []decoder
+	truncation *Truncation
+	padding    *Padding
 	trackAll   bool // a step asks for origins even if the caller does not
 
 	source   []byte    // the document, as read; nil for a GGUF vocabulary

@@ -18,6 +18,7 @@ import (
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/kill"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
@@ -257,15 +258,15 @@ func runChild(ctx context.Context) error {
 	}
 	defer c.Close()
 	p := rlhf.Policy{Model: c.Model}
-	if p.Adapter, err = adapter(c); err != nil {
+	if p.Adapter, err = problems.Adapter(&flags, c.Model); err != nil {
 		return err
 	}
-	in, err := open(ctx, c, p.AdapterName())
+	in, err := problems.Open(ctx, &flags, c, p.AdapterName(), *longest)
 	if err != nil {
 		return err
 	}
-	defer in.gen.Close()
-	in.verifier = rewarder{in.verifier}
+	defer in.Close()
+	in.Verifier = rewarder{in.Verifier}
 	trainer, err := trainer(p, c, in)
 	if err != nil {
 		return err

@@ -15,9 +15,9 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
@@ -61,49 +61,37 @@ func run(ctx context.Context) error {
 	defer c.Close()
 	p := rlhf.Policy{Model: c.Model}
 	if !flags.Full {
-		if p.Adapter, err = adapter(c); err != nil {
+		if p.Adapter, err = problems.Adapter(&flags, c.Model); err != nil {
 			return err
 		}
 	}
-	in, err := open(ctx, c, p.AdapterName())
+	in, err := problems.Open(ctx, &flags, c, p.AdapterName(), *longest)
 	if err != nil {
 		return err
 	}
-	defer in.gen.Close()
+	defer in.Close()
 	t, err := trainer(p, c, in)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.prompts), in.held)
+	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.Prompts), in.Held)
 	out.Expect(flags.Steps)
-	err = t.Train(ctx, train.Hooks{Event: func(e train.Event) error { return out.Event(withAccuracy(e)) }})
+	err = t.Train(ctx, train.Hooks{Event: func(e train.Event) error { return out.Event(problems.WithAccuracy(e)) }})
 	if errors.Is(err, context.Canceled) && flags.Out != "" {
 		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
 	}
 	if err != nil {
 		return err
 	}
-	table, err := in.table()
+	table, err := in.Table()
 	out.Say("\n%s", table)
 	return err
 }
 
-// adapter is the one in -adapter, or a fresh one.
-func adapter(c *auto.Checkpoint) (*lora.Adapter, error) {
-	if flags.Adapter == "" {
-		return lora.Attach(c.Model, "default", lora.Config{Rank: flags.Rank, Alpha: 2 * float64(flags.Rank), Seed: flags.Seed})
-	}
-	a, err := lora.Load(c.Model, "default", flags.Adapter)
-	if err != nil {
-		return nil, err
-	}
-	return a, a.SetTrainable(true)
-}
-
 // trainer puts policy, prompts, verifier and options together.
-func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, error) {
-	policyLoss, advantages, err := lossOf(*loss, in.maxTokens)
+func trainer(p rlhf.Policy, c *auto.Checkpoint, in *problems.Set) (*rlhf.Trainer, error) {
+	policyLoss, advantages, err := lossOf(*loss, in.MaxTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -111,9 +99,9 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, erro
 		Advantages: advantages,
 		Objective:  rlhf.Objective{Policy: policyLoss, KL: rlhf.KL{Coef: *beta}, Entropy: *entropy},
 		Rollout:    rollout.Options{Prompts: *prompts, Completions: *completions, MaxRounds: *rounds, Seed: flags.Seed},
-		Generate:   generate.Options{MaxTokens: in.maxTokens, Temperature: *temperature},
+		Generate:   generate.Options{MaxTokens: in.MaxTokens, Temperature: *temperature},
 		Decode:     generate.Text(c.Tokenizer.NewStream),
-		Iterations: *iterations, MicroTokens: max(flags.BatchTokens, in.longest+in.maxTokens), Recompute: *recompute,
+		Iterations: *iterations, MicroTokens: max(flags.BatchTokens, in.Longest+in.MaxTokens), Recompute: *recompute,
 		BaseModel: flags.Model, Device: flags.Device(),
 	}
 	if flags.Full {
@@ -125,14 +113,14 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *inputs) (*rlhf.Trainer, erro
 		Beta      float64      `json:"beta,omitempty"`
 		MaxTokens int          `json:"max_completion"`
 		Options   rlhf.Options `json:"computation"`
-	}{flags, *loss, *beta, in.maxTokens, o})
+	}{flags, *loss, *beta, in.MaxTokens, o})
 	if err != nil {
 		return nil, err
 	}
-	return rlhf.New(p, in.prompts, []rollout.Reward{{By: in.verifier}}, o, train.Options{
+	return rlhf.New(p, in.Prompts, []rollout.Reward{{By: in.Verifier}}, o, train.Options{
 		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Linear{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
 		EvalEvery: flags.EvalEvery, SampleEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true},
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: in.exam, Reporter: report.Run{},
+		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: in.Exam, Reporter: report.Run{},
 	})
 }
 

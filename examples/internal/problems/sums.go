@@ -1,15 +1,16 @@
-package main
+package problems
 
 import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/examples/internal/cli"
 )
 
-// heldOutProblems is the number of sums of the exam.
-const heldOutProblems = 200
+// heldOutSums is the number of sums of the exam.
+const heldOutSums = 200
 
-// problems are those that flags name; without -model and -data sums of two numbers
+// Rows are those that flags name; without -model and -data sums of two numbers
 // from 10 to 99 whose last digits add up to less than 10, of which a tenth is held
 // out. The embedded model gets about a fifth of them right; those with a carry, of
 // which it knows half, would make the task too easy.
@@ -17,9 +18,9 @@ const heldOutProblems = 200
 // The split is not that of package tiny, whose held-out sums all have two numbers
 // with the same last digit: a model that learns from its own answers alone never
 // meets such a pair, and cannot be expected to add it up.
-func problems() (training, held []data.Row, err error) {
-	if flags.Model != "" || flags.Data != "" {
-		return flags.Rows()
+func Rows(f *cli.Flags) (training, held []data.Row, err error) {
+	if f.Model != "" || f.Data != "" {
+		return f.Rows()
 	}
 	for a := 10; a < 100; a++ {
 		for b := 10; b < 100; b++ {
@@ -35,11 +36,11 @@ func problems() (training, held []data.Row, err error) {
 			}
 		}
 	}
-	every := len(held) / heldOutProblems
-	for i := range heldOutProblems {
+	every := len(held) / heldOutSums
+	for i := range heldOutSums {
 		held[i] = held[i*every]
 	}
-	return limit(training, flags.Limit), limit(held[:heldOutProblems], flags.EvalLimit), nil
+	return limit(training, f.Limit), limit(held[:heldOutSums], f.EvalLimit), nil
 }
 
 func limit(rows []data.Row, n int) []data.Row {

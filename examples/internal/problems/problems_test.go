@@ -69,5 +69,6 @@ func TestOpen(t *testing.T) {
 	assert.Contains(t, table, "exact_match")
 	m.Set("eval_exact_match", 0.25)
 	assert.JSONEq(t, `{"accuracy":0.25}`, string(problems.WithAccuracy(train.Event{Kind: train.EventEval, Metrics: &m}).Fields))
+	assert.JSONEq(t, `{"accuracy":0.25,"stopped":"kl"}`, string(problems.WithAccuracy(train.Event{Kind: train.EventResult, Metrics: &m, Fields: []byte(`{"stopped":"kl"}`)}).Fields))
 	assert.Empty(t, problems.WithAccuracy(train.Event{Kind: train.EventStep, Metrics: &m}).Fields)
 }

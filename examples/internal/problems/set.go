@@ -114,7 +114,11 @@ func WithAccuracy(e train.Event) train.Event {
 	if e.Metrics == nil || e.Kind != train.EventEval && e.Kind != train.EventResult {
 		return e
 	}
-	if v, ok := e.Metrics.Value("eval_exact_match"); ok {
+	v, ok := e.Metrics.Value("eval_exact_match")
+	switch {
+	case ok && len(e.Fields) > len("{}"): // why the run was stopped
+		e.Fields = fmt.Appendf(nil, `{"accuracy":%g,%s`, v, e.Fields[1:])
+	case ok:
 		e.Fields = fmt.Appendf(nil, `{"accuracy":%g}`, v)
 	}
 	return e

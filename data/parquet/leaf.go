@@ -1,8 +1,6 @@
 package parquet
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -145,11 +143,31 @@ func text(dst []byte, v value) ([]byte, error) {
 	if !utf8.Valid(raw) {
 		return nil, fmt.Errorf("got %d bytes that are no text, want UTF-8 (images and audio are not supported)", len(raw))
 	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(string(raw)); err != nil {
-		return nil, err
+	return quoted(dst, raw), nil
+}
+
+// quoted appends UTF-8 as a JSON string.
+func quoted(dst, raw []byte) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i, c := range raw {
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, raw[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = fmt.Appendf(dst, "\\u%04x", c)
+		}
 	}
-	return append(dst, bytes.TrimSuffix(out.Bytes(), []byte("\n"))...), nil
+	return append(append(dst, raw[from:]...), '"')
 }

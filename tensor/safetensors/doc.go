@@ -32,5 +32,6 @@
 // rename, as this package does.
 //
 // PyTorch pickle checkpoints (.bin, .pt) run code when they are loaded and are
-// refused by name.
+// refused by name. NumPy's files (.npy, .npz) are not read by any package here:
+// no model comes in them.
 package safetensors

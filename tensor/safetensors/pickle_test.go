@@ -44,6 +44,25 @@ func TestOraclePickles(t *testing.T) {
 	}
 }
 
+// TestOracleNumPy takes the files of oracle/formats/npy, which no package here
+// reads: each is refused, and no value is compared.
+func TestOracleNumPy(t *testing.T) {
+	roots := oracle.Roots(t, "formats/npy")
+	tally := oracle.NewTally(t)
+	for _, root := range roots {
+		files, err := os.ReadDir(root)
+		require.NoError(t, err)
+		for _, f := range files {
+			if ext := filepath.Ext(f.Name()); ext != ".npy" && ext != ".npz" {
+				continue
+			}
+			_, err := Open(filepath.Join(root, f.Name()))
+			require.Error(t, err, "no NumPy file is taken for another format")
+			tally.Compared(1)
+		}
+	}
+}
+
 func refusesPickle(t *testing.T, err error, file string) {
 	t.Helper()
 	for _, part := range []string{file, "pickle", "run", "code", "not supported", "convert", "safetensors"} {

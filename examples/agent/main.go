@@ -23,11 +23,11 @@ import (
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 30, BatchTokens: 1024, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 10, EvalLimit: 100}
+	flags = cli.Flags{Rank: 16, Steps: 60, BatchTokens: 1024, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 10, EvalLimit: 100}
 
-	warmup      = flag.Int("warmup", 300, "steps of the warm-up")
+	warmup      = flag.Int("warmup", 500, "steps of the warm-up")
 	shown       = flag.Int("examples", 2000, "rows that the warm-up learns from")
-	called      = flag.Float64("called", 0.3, "share of them in which the tool is called; the rows of -data are taken as they are")
+	called      = flag.Float64("called", 0.5, "share of them in which the tool is called; the rows of -data are taken as they are")
 	prompts     = flag.Int("prompts", 16, "problems an optimizer step of RL")
 	completions = flag.Int("completions", 8, "conversations about each problem")
 	longest     = flag.Int("max-completion", 0, "tokens that the model may say in a conversation; 0 for 16 with the embedded model, else 320")

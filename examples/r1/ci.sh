@@ -7,7 +7,7 @@ out=$1
 mkdir -p "$out"
 go build -o "$out/r1" ./examples/r1
 
-small=(-json -limit 400 -eval-limit 16 -cold 400 -cold-steps 160 -prompts 4 -completions 4 -steps 2 -asked 64 -kept 4 -reject-steps 3 -second-steps 2 -student-steps 4 -save-every 2)
+small=(-json -limit 400 -eval-limit 16 -cold 400 -cold-steps 160 -prompts 4 -completions 4 -steps 2 -asked 64 -kept 4 -reject-steps 150 -second-steps 2 -student-steps 4 -save-every 2)
 "$out/r1" "${small[@]}" -out "$out/run" >"$out/lines"
 head -1 "$out/lines" | grep -q '^{"event":"start"'
 test "$(grep -c '^{"event":"result".*"accuracy":' "$out/lines")" = 5

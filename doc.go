@@ -24,21 +24,32 @@
 //
 //   - tensor: graphs (Gorgonia's types) of fused ops, their gradients, and the
 //     executor; tensor/safetensors and tensor/gguf read and write weights;
-//     tensor/gradcheck checks gradients by differences.
-//   - model: configuration, loading and forward pass; model/llama, model/qwen,
-//     model/gpt2 and their siblings are families; model/auto finds the right one;
-//     model/lora, model/soft (virtual tokens) and model/houlsby hold adapters;
-//     model/nn the blocks; model/modeltest checks a family.
-//   - data: rows, masks, packing; data/tokenizer and data/chat turn text into
-//     tokens and conversations into text; data/answer reads answers.
-//   - train: the loop, AdamW, schedules, checkpoints and exact resume, metrics;
-//     train/report writes the HTML report.
-//   - sft: supervised fine-tuning. dpo: learning from pairs of answers
-//     (dpo/unpaired: from single labels). reward:
-//     rules and learned models that score answers; reward/process scores steps,
-//     reward/ensemble asks several models, reward/genrm a language model.
-//   - generate: batched decoding with a cache. eval: perplexity, exact match,
-//     and tables with confidence intervals.
+//     tensor/bnb the number formats of bitsandbytes; tensor/gradcheck checks gradients
+//     by differences.
+//   - model: configuration, loading and forward pass; the families are model/llama,
+//     model/qwen, model/gemma, model/mixtral, model/olmo, model/granite, model/smollm,
+//     model/phi, model/gptneox and model/gpt2, of which model/auto finds the right one;
+//     model/nn has the blocks; model/modeltest checks a family.
+//   - model/lora: LoRA and its relatives (model/lora/adalora spreads ranks); model/soft:
+//     virtual tokens; model/houlsby: bottlenecks; model/blend: averages of models.
+//   - data: rows, masks, packing; data/parquet reads Parquet; data/overlap finds what
+//     data sets share; data/tokenizer and data/chat (data/chat/jinja: its templates)
+//     turn text into tokens and conversations into text; data/answer reads answers.
+//   - train: the loop, optimisers, schedules, checkpoints and exact resume, metrics;
+//     train/report writes the HTML report, train/tensorboard event files.
+//   - generate: batched decoding with a cache.
+//   - sft: supervised fine-tuning.
+//   - dpo: learning from pairs of answers; dpo/unpaired: from single labels; dpo/group:
+//     from groups and rankings; dpo/online: from the policy's own answers; dpo/oreo:
+//     from trajectories with rewards; dpo/losstest: the laws of its losses.
+//   - reward: rules and learned models that score answers; reward/process scores steps
+//     (reward/process/label finds which are right), reward/ensemble asks several models,
+//     reward/genrm a language model, reward/odin leaves length out, reward/feedback
+//     learns from clicks, reward/sandbox runs programs.
+//   - rlhf: reinforcement learning; rlhf/rollout samples and rewards, rlhf/advantage has
+//     the arithmetic, rlhf/guard stops what runs off, rlhf/rejection and rlhf/feedback
+//     make data of right answers and of a model's judgement, rlhf/losstest the laws.
+//   - eval: perplexity, exact match, and tables with confidence intervals.
 //
 // The folder examples holds runnable programs over these packages; start with
 // examples/quickstart.

@@ -2,7 +2,7 @@ package dpo
 
 import (
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Batch is one packed micro-batch of B pairs. Its targets are the tokens of the
@@ -75,7 +75,7 @@ func (b *Batch) answer(prompt int32, ids []int32, index int32) int32 {
 	at, row := int32(len(b.Tokens)), b.Ends[prompt]-1 // the last token of the prompt predicts the first
 	b.tokens(ids, b.Positions[row]+1)
 	for i, id := range ids {
-		pass.AppendTarget(&b.Packed, row, id)
+		policy.AppendTarget(&b.Packed, row, id)
 		row = at + int32(i)
 	}
 	return b.end(prompt, index)
@@ -83,7 +83,7 @@ func (b *Batch) answer(prompt int32, ids []int32, index int32) int32 {
 
 // text appends one segment of prompt and answer.
 func (b *Batch) text(prompt, answer []int32, index int32) int32 {
-	pass.AppendText(&b.Packed, prompt, answer, index)
+	policy.AppendText(&b.Packed, prompt, answer, index)
 	b.TargetEnds = append(b.TargetEnds, int32(len(b.Targets)))
 	return int32(len(b.Ends)) - 1
 }
@@ -110,7 +110,7 @@ func (b *Batch) count(p Pair, index int32) {
 func (b *Batch) chosenTokens() int {
 	n := 0
 	for _, s := range b.Chosen {
-		n += pass.SegmentLen(b.TargetEnds, s)
+		n += policy.SegmentLen(b.TargetEnds, s)
 	}
 	return n
 }
@@ -120,9 +120,9 @@ func (b *Batch) promptTokens() int {
 	n := 0
 	for _, s := range b.Chosen {
 		if from := b.Prefix[s]; from >= 0 {
-			n += pass.SegmentLen(b.Ends, from) - 1
+			n += policy.SegmentLen(b.Ends, from) - 1
 		} else {
-			n += pass.SegmentLen(b.Ends, s) - pass.SegmentLen(b.TargetEnds, s) - 1
+			n += policy.SegmentLen(b.Ends, s) - policy.SegmentLen(b.TargetEnds, s) - 1
 		}
 	}
 	return n
@@ -135,9 +135,9 @@ func (b *Batch) appendPrompts(rows, targets, ends []int32) (r, t, e []int32) {
 		from := b.Prefix[s]
 		n := int32(0) // tokens behind the prompt in its segment
 		if from < 0 {
-			from, n = s, int32(pass.SegmentLen(b.TargetEnds, s))
+			from, n = s, int32(policy.SegmentLen(b.TargetEnds, s))
 		}
-		first := b.Ends[from] - int32(pass.SegmentLen(b.Ends, from))
+		first := b.Ends[from] - int32(policy.SegmentLen(b.Ends, from))
 		for at := first + 1; at < b.Ends[from]-n; at++ {
 			rows, targets = append(rows, at-1), append(targets, b.Tokens[at])
 		}

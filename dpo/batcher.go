@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8 pairs a
@@ -178,4 +178,4 @@ func (b *Batcher) fill(step *Step, list []int32) {
 }
 
 // Reset makes n empty micro-batches and keeps the memory of all there were.
-func (s *Step) Reset(n int) { s.Micro = pass.Resize(s.Micro, n) }
+func (s *Step) Reset(n int) { s.Micro = policy.Resize(s.Micro, n) }

@@ -24,7 +24,8 @@
 // (Traits.BatchCoupled): they refuse a step of several micro-batches. A run resumes
 // exactly, over the same pairs and from the same start only.
 //
-// Limitations: one device; dropout is off; weights stored in 16 bits can carry an
+// Limitations: one device; dropout is off; adapters are those of package lora, so that
+// the reference is the model without them or a copy of them; weights stored in 16 bits can carry an
 // adapter but not be trained themselves; with models whose rotary frequencies
 // depend on the length of a text (dynamic NTK, longrope) use BatchOptions.Separate.
 package dpo

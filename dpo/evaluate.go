@@ -2,11 +2,10 @@ package dpo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -62,26 +61,14 @@ func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
 }
 
 func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
-	if err := e.src.Seek(data.Cursor{}); err != nil {
-		return err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := e.src.Next(&e.step)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return policy.Each(ctx, e.src, &e.step, func() error {
 		for i := range e.step.Micro {
 			if err := e.add(&e.step.Micro[i], m); err != nil {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // add books one micro-batch.

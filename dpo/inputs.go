@@ -1,6 +1,6 @@
 package dpo
 
-import "github.com/posttrain/posttrain/dpo/internal/pass"
+import "github.com/posttrain/posttrain/internal/policy"
 
 // size is the capacity of a program.
 type size struct{ tokens, pairs int }
@@ -13,8 +13,8 @@ func (s size) segments() int { return 3 * s.pairs }
 // predicted by a row, the last of a prompt predicts two.
 func (s size) targets() int { return s.tokens }
 
-func (s size) pass() pass.Size {
-	return pass.Size{Tokens: s.tokens, Segments: s.segments(), Targets: s.targets()}
+func (s size) pass() policy.Size {
+	return policy.Size{Tokens: s.tokens, Segments: s.segments(), Targets: s.targets()}
 }
 
 // axisPairs is the program's dynamic axis beside those of its texts.

@@ -1,7 +1,7 @@
 package dpo
 
 import (
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -16,14 +16,14 @@ type measurement struct {
 // read takes the values of the last run.
 func (x *measurement) read(pr *program) (err error) {
 	for i, n := range pr.pairs {
-		if x.pairs[i], err = pass.AppendValues(x.pairs[i][:0], pr.run, n); err != nil {
+		if x.pairs[i], err = policy.AppendValues(x.pairs[i][:0], pr.run, n); err != nil {
 			return err
 		}
 	}
-	if x.logits, err = pass.AppendValues(x.logits[:0], pr.run, pr.logits); err != nil {
+	if x.logits, err = policy.AppendValues(x.logits[:0], pr.run, pr.logits); err != nil {
 		return err
 	}
-	x.entropy, err = pass.AppendValues(x.entropy[:0], pr.run, pr.entropy)
+	x.entropy, err = policy.AppendValues(x.entropy[:0], pr.run, pr.entropy)
 	return err
 }
 
@@ -57,7 +57,7 @@ func (x *measurement) add(m *train.Metrics, pr *program, b *Batch, micro bool) e
 	}
 	for _, e := range pr.extra {
 		var err error
-		if x.extra, err = pass.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
+		if x.extra, err = policy.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
 			return err
 		}
 		value, w = perPair(func(i int) float64 { return x.extra[i] })
@@ -95,7 +95,7 @@ func meanOver(b *Batch, segments []int32, micro bool, f func(i int) float64) (me
 	sum, n := 0.0, 0
 	for _, s := range segments {
 		end := int(b.TargetEnds[s])
-		for i := end - pass.SegmentLen(b.TargetEnds, s); i < end; i++ {
+		for i := end - policy.SegmentLen(b.TargetEnds, s); i < end; i++ {
 			sum += f(i)
 			n++
 		}

@@ -2,58 +2,17 @@ package dpo
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/train"
 )
 
 // Memory is what training takes, in bytes.
-type Memory struct {
-	Weights   int64 // of the model and adapter
-	Gradients int64
-	Optimizer int64 // two moments a trained element, as AdamW keeps
-	Arena     int64 // activations and scratch of the largest micro-batch
-}
-
-// Total is the sum of all parts.
-func (m Memory) Total() int64 { return m.Weights + m.Gradients + m.Optimizer + m.Arena }
-
-// String lists the parts in MiB.
-func (m Memory) String() string {
-	mib := func(n int64) float64 { return float64(n) / (1 << 20) }
-	return fmt.Sprintf("%.0f MiB: weights %.0f, gradients %.0f, optimizer %.0f, activations %.0f",
-		mib(m.Total()), mib(m.Weights), mib(m.Gradients), mib(m.Optimizer), mib(m.Arena))
-}
+type Memory = train.Memory
 
 // Memory is what training p takes whose activations take arena bytes.
 func (p Policy) Memory(arena int64) Memory {
-	m := Memory{Arena: arena}
-	for _, q := range p.Model.Params() {
-		m.Weights += int64(q.Bytes())
-	}
-	for _, q := range p.Params() {
-		m.Gradients += int64(q.Bytes())
-		if p.Adapter != nil {
-			m.Weights += int64(q.Bytes())
-		}
-	}
-	m.Optimizer = 2 * m.Gradients
-	return m
-}
-
-// Fits wants all but the weights to take at most limit bytes, else the error wraps
-// ErrMemory. 0 asks the system what is available; negative means no limit.
-func (m Memory) Fits(limit int64) error {
-	if limit == 0 {
-		var known bool
-		if limit, known = train.AvailableMemory(); !known {
-			return nil
-		}
-	}
-	if need := m.Total() - m.Weights; limit >= 0 && need > limit {
-		return fmt.Errorf("%w: it takes %v; beside the weights %d MiB are available (smaller MicroTokens, Recompute or an adapter take less)", ErrMemory, m, limit>>20)
-	}
-	return nil
+	return policy.Plan(p.Model.Params(), p.Params(), p.Adapter != nil, int(arena))
 }
 
 // PlanMemory says what training p with o would take, without allocating it.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
 )
 
 // Options control the computation of preference training; the loop has options of
@@ -59,7 +60,7 @@ var (
 	// ErrOptions is wrapped by every error about faulty options.
 	ErrOptions = errors.New("dpo: faulty options")
 	// ErrMemory says that training would need more memory than there is.
-	ErrMemory = errors.New("dpo: training does not fit in memory")
+	ErrMemory = train.ErrMemory
 	// ErrReference says that in the first step the policy differs from a reference
 	// that it should equal, or that a loss has another value there than it
 	// declares.

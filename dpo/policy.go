@@ -1,63 +1,44 @@
 package dpo
 
 import (
-	"errors"
 	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
 )
 
 // Policy is what is trained: the adapter when there is one, else all weights of
-// the model.
+// the model. Adapters of package lora are meant; virtual tokens (package soft) and
+// bottlenecks (package houlsby) are for package sft.
 type Policy struct {
 	Model   model.Model
 	Adapter *lora.Adapter // attached to Model; nil trains Model itself
 }
 
 // AdapterName is the name of the adapter, "" without one.
-func (p Policy) AdapterName() string {
-	if p.Adapter == nil {
-		return ""
-	}
-	return p.Adapter.Name()
-}
+func (p Policy) AdapterName() string { return policy.Policy(p).AdapterName() }
 
 // Params lists what is trained, in a stable order.
-func (p Policy) Params() []*tensor.Param {
-	all := p.Model.Params()
-	if p.Adapter != nil {
-		all = p.Adapter.Params()
-	}
-	var list []*tensor.Param
-	for _, q := range all {
-		list = append(list, q)
-	}
-	return list
-}
+func (p Policy) Params() []*tensor.Param { return policy.Policy(p).Params() }
 
 // Validate refuses what cannot be trained.
 func (p Policy) Validate() error {
-	if p.Model == nil {
-		return errors.New("dpo: Policy.Model: got none, want a model")
-	}
-	if p.Adapter != nil && !model.HasAdapter(p.Model, p.Adapter.Name()) {
-		return fmt.Errorf("dpo: Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", p.Adapter.Name())
-	}
-	for _, q := range p.Params() {
-		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-			return fmt.Errorf("dpo: weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
-		}
+	if err := policy.Policy(p).Check(); err != nil {
+		return fmt.Errorf("dpo: %w", err)
 	}
 	return nil
 }
 
 // MakeTrainable gives every parameter of Params a gradient accumulator.
-func (p Policy) MakeTrainable() error {
-	var faults []error
-	for _, q := range p.Params() {
-		faults = append(faults, q.SetTrainable(true))
-	}
-	return errors.Join(faults...)
-}
+func (p Policy) MakeTrainable() error { return policy.MakeTrainable(p.Params()) }
+
+// Save writes what is trained into an existing folder: a PEFT folder for an
+// adapter, whose base model is called base there, else model.safetensors with
+// every weight.
+func (p Policy) Save(dir, base string) error { return policy.Policy(p).Save(dir, base) }
+
+// Restore reads what Save wrote, bit for bit. On failure nothing has changed, but
+// for an adapter or a file that cannot be read to its end.
+func (p Policy) Restore(dir string) error { return policy.Policy(p).Load(dir) }

@@ -3,7 +3,7 @@ package dpo
 import (
 	"slices"
 
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -12,10 +12,10 @@ import (
 // trainable parameters or without.
 type program struct {
 	run *tensor.Program
-	pass.Texts
+	policy.Texts
 	targetEnds, chosen, rejected *tensor.Node
 
-	seed, reference, tail, meanChosen, chosenTokens, rejectedTokens pass.Number
+	seed, reference, tail, meanChosen, chosenTokens, rejectedTokens policy.Number
 
 	prompt   *prompts // nil for losses that do not ask for it
 	compared bool     // with a reference
@@ -77,7 +77,7 @@ func describe(p Policy, o Options, s size, params []*tensor.Param) (*tensor.Grap
 	}
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		at := pr.declare(g, s, pass.Precision(p.Model))
+		at := pr.declare(g, s, policy.Precision(p.Model))
 		in := pr.Inputs(p.AdapterName())
 		if params != nil && o.Recompute {
 			in.OnLayer = func(x *tensor.Node) { co.Checkpoints = append(co.Checkpoints, x) }
@@ -96,7 +96,7 @@ func describe(p Policy, o Options, s size, params []*tensor.Param) (*tensor.Grap
 		pr.loss = tensor.Sum(terms.weighted())
 		pr.pairs, pr.ratios = terms.logged(sums), [2]*tensor.Node{sums.ChosenRatio, sums.RejectedRatio}
 		pr.logits, pr.entropy, pr.argMax, pr.extra = lp.MeanLogit, lp.Entropy, lp.ArgMax, terms.Metrics
-		co.Accumulate = pass.Accumulate(g, pr.loss, pr.seed.Node, params)
+		co.Accumulate = policy.Gradients(g, pr.loss, pr.seed.Node, params)
 	})
 	co.Axes = pr.axes()
 	return g, pr, co, err
@@ -183,7 +183,7 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 		return 0, err
 	}
 	var err error
-	pr.values, err = pass.AppendValues(pr.values[:0], pr.run, pr.loss)
+	pr.values, err = policy.AppendValues(pr.values[:0], pr.run, pr.loss)
 	if err != nil {
 		return 0, err
 	}
@@ -191,7 +191,7 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 }
 
 func (pr *program) bindAll(b *Batch, in given) error {
-	if err := pass.SetLive(pr.run, axisPairs, len(b.Chosen)); err != nil {
+	if err := policy.SetLive(pr.run, axisPairs, len(b.Chosen)); err != nil {
 		return err
 	}
 	if err := pr.Bind(pr.run, &b.Packed); err != nil {
@@ -241,7 +241,7 @@ func (pr *program) bindLengths(b *Batch) error {
 // appendLengths appends the number of tokens of each segment, at least 1.
 func appendLengths(dst []float64, ends, segments []int32) []float64 {
 	for _, s := range segments {
-		dst = append(dst, float64(max(1, pass.SegmentLen(ends, s))))
+		dst = append(dst, float64(max(1, policy.SegmentLen(ends, s))))
 	}
 	return dst
 }

@@ -1,15 +1,15 @@
 package dpo
 
 import (
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
 // prompts are a program's inputs for losses that learn prompts too
 // (Traits.Prompt): which rows predict the tokens of each pair's prompt.
 type prompts struct {
-	rows, targets, ends *tensor.Node // (P), (P), (B) int32
-	mean                pass.Number  // (1) mean tokens of prompt and chosen answer
+	rows, targets, ends *tensor.Node  // (P), (P), (B) int32
+	mean                policy.Number // (1) mean tokens of prompt and chosen answer
 
 	rowsOf, targetsOf, endsOf []int32
 }
@@ -27,7 +27,7 @@ func (x *prompts) declare(g *tensor.Graph, s size, dt tensor.Dtype) {
 // bind points the inputs at the prompts of a micro-batch.
 func (x *prompts) bind(run *tensor.Program, b *Batch, mean float64) error {
 	x.rowsOf, x.targetsOf, x.endsOf = b.appendPrompts(x.rowsOf[:0], x.targetsOf[:0], x.endsOf[:0])
-	if err := pass.SetLive(run, axisPrompts, len(x.rowsOf)); err != nil {
+	if err := policy.SetLive(run, axisPrompts, len(x.rowsOf)); err != nil {
 		return err
 	}
 	for _, in := range [...]struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 )
@@ -54,8 +55,10 @@ func (r Reference) validate() error {
 		faults = append(faults, fmt.Errorf("dpo: Reference.Adapter: got %q without Model, want the model it belongs to", r.Adapter))
 	}
 	faults = append(faults, r.Sync.validate(r))
-	if r.Model != nil && r.Adapter != "" && !model.HasAdapter(r.Model, r.Adapter) {
-		faults = append(faults, fmt.Errorf("dpo: Reference.Adapter: got %q, which is not attached to Reference.Model", r.Adapter))
+	if r.Model != nil && r.Adapter != "" {
+		if err := policy.Attached(r.Model, r.Adapter); err != nil {
+			faults = append(faults, fmt.Errorf("dpo: Reference.Adapter: %w", err))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -111,7 +114,7 @@ func (f *Frozen) copyAdapter(p Policy) error {
 	}
 	sum := sha256.New()
 	for _, q := range copied.Params() {
-		sum.Write(memory(q))
+		sum.Write(policy.Memory(q))
 	}
 	f.Adapter, f.copied, f.Start = name, copied, true
 	f.Name = "the adapter at the start, " + hex.EncodeToString(sum.Sum(nil)[:8])

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/tensor/safetensors"
@@ -69,7 +70,7 @@ func (f *Frozen) adapterID() string {
 func storage(p *tensor.Param) []byte {
 	half := p.Data16()
 	if half == nil {
-		return memory(p)
+		return policy.Memory(p)
 	}
 	raw := make([]byte, 0, 2*len(half))
 	for _, h := range half {

@@ -1,7 +1,7 @@
 package dpo
 
 import (
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -11,7 +11,7 @@ type scorer interface {
 }
 
 // live is a reference that is computed when it is asked.
-type live struct{ *pass.Live }
+type live struct{ *policy.Live }
 
 func (l live) score(dst []float64, b *Batch) ([]float64, error) { return l.Score(dst, &b.Packed) }
 
@@ -29,7 +29,7 @@ func newScorer(f *Frozen, o Options, arena *tensor.Arena, src any) (scorer, erro
 	if f.Model == nil {
 		return nil, nil
 	}
-	l, err := pass.NewLive(f.Model, f.Adapter, o.size().pass(), tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena})
+	l, err := policy.NewLive(f.Model, f.Adapter, o.size().pass(), tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena})
 	if err != nil || !f.cached {
 		return live{l}, err
 	}

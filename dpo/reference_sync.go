@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -141,7 +142,7 @@ func (w *follower) save(dir string) error {
 	if w == nil {
 		return nil
 	}
-	return writeParams(filepath.Join(dir, referenceFile), w.to)
+	return policy.SaveParams(filepath.Join(dir, referenceFile), w.to)
 }
 
 // load reads it back.
@@ -149,5 +150,5 @@ func (w *follower) load(dir string) error {
 	if w == nil {
 		return nil
 	}
-	return readParams(filepath.Join(dir, referenceFile), w.to)
+	return policy.LoadParams(filepath.Join(dir, referenceFile), w.to)
 }

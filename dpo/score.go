@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -25,7 +25,7 @@ type ScoreOptions struct {
 // Scorer computes how likely a policy that stands still finds the answers of
 // pairs. Parameters are read live. It belongs to one goroutine at a time.
 type Scorer struct {
-	live *pass.Live
+	live *policy.Live
 	opts ScoreOptions
 }
 
@@ -42,11 +42,13 @@ func NewScorer(m model.Model, adapter string, o ScoreOptions) (*Scorer, error) {
 	if o.MicroTokens < minPair || o.MicroTokens > 1<<24 {
 		return nil, fmt.Errorf("%w: dpo: ScoreOptions.MicroTokens: got %d, want %d to %d, or 0 for 2048", ErrOptions, o.MicroTokens, minPair, 1<<24)
 	}
-	if adapter != "" && !model.HasAdapter(m, adapter) {
-		return nil, fmt.Errorf("%w: dpo: NewScorer: got adapter %q, which is not attached to the model", ErrOptions, adapter)
+	if adapter != "" {
+		if err := policy.Attached(m, adapter); err != nil {
+			return nil, fmt.Errorf("%w: dpo: NewScorer: adapter: %w", ErrOptions, err)
+		}
 	}
 	s := size{o.MicroTokens, o.MicroTokens / minPair}
-	l, err := pass.NewLive(m, adapter, s.pass(), tensor.CompileOptions{Device: o.Device, Arena: o.Arena})
+	l, err := policy.NewLive(m, adapter, s.pass(), tensor.CompileOptions{Device: o.Device, Arena: o.Arena})
 	return &Scorer{l, o}, err
 }
 

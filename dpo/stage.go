@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -145,12 +145,12 @@ const (
 // is there.
 func (s *stage) checkStart(b *Batch, loss float64) error {
 	tol := startTol32
-	if pass.Precision(s.policy.Model) == tensor.Float64 {
+	if policy.Precision(s.policy.Model) == tensor.Float64 {
 		tol = startTol64
 	}
 	for side, name := range [...]string{"chosen", "rejected"} {
 		var err error
-		if s.scores, err = pass.AppendValues(s.scores[:0], s.prog.run, s.prog.ratios[side]); err != nil {
+		if s.scores, err = policy.AppendValues(s.scores[:0], s.prog.run, s.prog.ratios[side]); err != nil {
 			return err
 		}
 		for i, ratio := range s.scores {

@@ -2,18 +2,10 @@ package dpo
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
-	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/saved"
+	"github.com/posttrain/posttrain/internal/saved"
 )
-
-// seeker is a source whose position can be saved; Batcher is one.
-type seeker interface {
-	Cursor() data.Cursor
-	Seek(data.Cursor) error
-}
 
 // Stateful is a source whose position is more than a cursor, such as answers that
 // were sampled and not yet trained on.
@@ -25,21 +17,11 @@ type Stateful interface {
 	Restore(json.RawMessage) error
 }
 
-func fingerprint(src StepSource) string {
-	if f, ok := src.(interface{ Fingerprint() string }); ok {
-		return f.Fingerprint()
-	}
-	return ""
-}
-
 // state is what the stage adds to a checkpoint.
 type state struct {
-	Cursor  *data.Cursor      `json:"cursor,omitempty"`
-	Data    string            `json:"data,omitempty"`
-	Steps   uint64            `json:"steps"`
-	Source  json.RawMessage   `json:"source,omitempty"`    // of a Stateful source
-	Moved   uint64            `json:"reference,omitempty"` // steps after which the reference last moved
-	Options map[string]string `json:"options"`
+	saved.State
+	Source json.RawMessage `json:"source,omitempty"`    // of a Stateful source
+	Moved  uint64          `json:"reference,omitempty"` // steps after which the reference last moved
 }
 
 // identity lists what decides what a step computes. Options that only say how much
@@ -58,20 +40,16 @@ func (s *stage) identity() map[string]string {
 
 // State implements train.Stage. A source without a cursor cannot be resumed.
 func (s *stage) State() (json.RawMessage, error) {
-	st := state{Steps: s.count, Data: fingerprint(s.src), Options: s.identity()}
+	st := state{State: saved.New(s.src, s.count, s.identity())}
 	if s.follower != nil {
 		st.Moved = s.follower.done
 	}
-	switch src := s.src.(type) {
-	case Stateful:
-		raw, err := src.State()
-		if err != nil {
+	if src, ok := s.src.(Stateful); ok {
+		var err error
+		if st.Source, err = src.State(); err != nil {
 			return nil, err
 		}
-		st.Source = raw
-	case seeker:
-		c := src.Cursor()
-		st.Cursor = &c
+		st.Cursor = nil
 	}
 	return json.Marshal(st)
 }
@@ -82,14 +60,11 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &st); err != nil {
 		return fmt.Errorf("dpo: state: %w", err)
 	}
-	if err := saved.Unchanged(s.identity(), st.Options); err != nil {
+	if err := st.Check(s.src, s.identity(), ErrDataChanged); err != nil {
 		return err
-	}
-	if got := fingerprint(s.src); got != st.Data {
-		return fmt.Errorf("%w: got %s, want %s as before", ErrDataChanged, got, st.Data)
 	}
 	if err := s.seek(st); err != nil {
-		return err
+		return fmt.Errorf("dpo: %w", err)
 	}
 	s.count = st.Steps
 	if s.follower != nil {
@@ -100,29 +75,21 @@ func (s *stage) Restore(raw json.RawMessage) error {
 
 // seek moves the source to a saved position.
 func (s *stage) seek(st state) error {
-	var err error
-	switch src := s.src.(type) {
-	case Stateful:
-		err = src.Restore(st.Source)
-	case seeker:
-		if st.Cursor == nil {
-			return errors.New("dpo: state: got no cursor of the source, want one")
-		}
-		err = src.Seek(*st.Cursor)
-	default:
-		return fmt.Errorf("dpo: the source (%T) has no cursor, so a run over it cannot be resumed", s.src)
+	src, ok := s.src.(Stateful)
+	if !ok {
+		return st.Seek(s.src)
 	}
-	if err != nil {
-		return fmt.Errorf("dpo: state: %w", err)
+	if err := src.Restore(st.Source); err != nil {
+		return fmt.Errorf("state: %w", err)
 	}
 	return nil
 }
 
 // CountSteps implements train.StepCounter where the source can count.
 func (s *stage) CountSteps(epochs float64) (int, error) {
-	src, ok := s.src.(interface{ Steps(epochs int) int })
-	if !ok || epochs != float64(int(epochs)) {
-		return 0, fmt.Errorf("dpo: cannot count the steps of %g epochs of a %T; set MaxSteps", epochs, s.src)
+	n, err := saved.CountSteps(s.src, epochs)
+	if err != nil {
+		return 0, fmt.Errorf("dpo: %w", err)
 	}
-	return src.Steps(int(epochs)), nil
+	return n, nil
 }

@@ -3,7 +3,7 @@ package dpo
 import (
 	"slices"
 
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // appendTail appends the weight of each token of the answers: 1, or α where it
@@ -22,9 +22,9 @@ func appendTail(dst []float64, ends, chosen, rejected []int32, alpha float64) []
 	}
 	for i, c := range chosen {
 		r := rejected[i]
-		shared := min(pass.SegmentLen(ends, c), pass.SegmentLen(ends, r))
+		shared := min(policy.SegmentLen(ends, c), policy.SegmentLen(ends, r))
 		for _, s := range [...]int32{c, r} {
-			first := int(ends[s]) - pass.SegmentLen(ends, s)
+			first := int(ends[s]) - policy.SegmentLen(ends, s)
 			for t := first + shared; t < int(ends[s]); t++ {
 				dst[at+t] = alpha
 			}

@@ -3,6 +3,7 @@ package reward
 import (
 	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -111,6 +112,6 @@ func (x *Calculator) At(b *Batch, outputs []float64) (values, gradient []float64
 	for _, v := range x.outputs.Grad() {
 		x.gradient = append(x.gradient, float64(v))
 	}
-	x.values, err = appendValues(x.values[:0], x.run, x.items)
+	x.values, err = policy.AppendValues(x.values[:0], x.run, x.items)
 	return x.values, x.gradient[:len(outputs)], err
 }

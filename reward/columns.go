@@ -1,6 +1,10 @@
 package reward
 
-import "context"
+import (
+	"context"
+
+	"github.com/posttrain/posttrain/internal/policy"
+)
 
 // ScoreColumns returns for each text what the head says at its last token, one
 // number a label: the scores of several heads on a shared trunk in one pass.
@@ -11,7 +15,7 @@ func (m *Model) ScoreColumns(ctx context.Context, texts []Text) ([][]float64, er
 	var outputs []float64
 	var fault error
 	err := m.walk(ctx, texts, nil, func(rows []float64, last []int32) {
-		outputs, fault = appendValues(outputs[:0], m.prog.run, m.prog.columns)
+		outputs, fault = policy.AppendValues(outputs[:0], m.prog.run, m.prog.columns)
 		if fault != nil || len(rows) == 0 {
 			return
 		}

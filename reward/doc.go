@@ -12,7 +12,7 @@
 // it. A completion that is wrong, malformed or hostile is a wrong completion: 0
 // without an error. Verifiers keep no state, give the same result for the same
 // sample always, and are bounded on any text; each looks at its context before
-// and after its work, which is short (Code that runs programs is not here).
+// and after its work, which is short (programs are run by Code, in a sandbox the caller gives it).
 //
 // # Learned models
 //
@@ -29,4 +29,8 @@
 // prompt: do not compare scores across prompts or models. A reward model is right
 // about texts like those it saw; policies that climb it leave them (see Calibration,
 // and measure it on what the policy writes).
+//
+// Limitations of training: one device; dropout is off; adapters are those of package
+// lora, with a copy of the head of their own; weights stored in 16 bits can carry an
+// adapter but not be trained themselves.
 package reward

@@ -2,11 +2,10 @@ package reward
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -89,24 +88,12 @@ func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
 
 // each calls f for every micro-batch of a source, from its start to its end.
 func each(ctx context.Context, src EvalSource, step *Step, f func(b *Batch) error) error {
-	if err := src.Seek(data.Cursor{}); err != nil {
-		return err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := src.Next(step)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return policy.Each(ctx, src, step, func() error {
 		for i := range step.Micro {
 			if err := f(&step.Micro[i]); err != nil {
 				return err
 			}
 		}
-	}
+		return nil
+	})
 }

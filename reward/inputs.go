@@ -156,16 +156,3 @@ func (x *inputs) bind(run *tensor.Program, b *Batch) error {
 	}
 	return nil
 }
-
-// appendValues appends an output to dst in float64.
-func appendValues(dst []float64, run *tensor.Program, n *tensor.Node) ([]float64, error) {
-	if n.Dtype() == tensor.Float64 {
-		v, err := tensor.Values[float64](run, n)
-		return append(dst, v...), err
-	}
-	v, err := tensor.Values[float32](run, n)
-	for _, x := range v {
-		dst = append(dst, float64(x))
-	}
-	return dst, err
-}

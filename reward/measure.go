@@ -3,6 +3,7 @@ package reward
 import (
 	"math"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -33,12 +34,12 @@ func (x *measurement) share(m *train.Metrics, name string, sum, weight float64) 
 
 // add books the metrics of a micro-batch.
 func (x *measurement) add(m *train.Metrics, pr *program, b *Batch) (err error) {
-	if x.scores, err = appendValues(x.scores[:0], pr.run, pr.rows); err != nil {
+	if x.scores, err = policy.AppendValues(x.scores[:0], pr.run, pr.rows); err != nil {
 		return err
 	}
 	x.book(m, b)
 	for _, e := range pr.extra {
-		if x.extra, err = appendValues(x.extra[:0], pr.run, e.Value); err != nil {
+		if x.extra, err = policy.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
 			return err
 		}
 		sum := 0.0

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -143,7 +144,7 @@ func (m *Model) flush(ctx context.Context, got func(rows []float64, last []int32
 		return fmt.Errorf("reward: %s: %w", m.opts.Name, err)
 	}
 	var err error
-	if m.rows, err = appendValues(m.rows[:0], m.prog.run, m.prog.rows); err != nil {
+	if m.rows, err = policy.AppendValues(m.rows[:0], m.prog.run, m.prog.rows); err != nil {
 		return err
 	}
 	got(m.rows, m.step.Last)

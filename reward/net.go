@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
@@ -43,15 +44,10 @@ func (n Net) mix() []float64 {
 
 // params lists what is trained.
 func (n Net) params() []*tensor.Param {
-	all := n.Headed().Params()
 	if n.Adapter != nil {
-		all = n.Adapter.Params()
+		return policy.List(n.Adapter.Params())
 	}
-	var list []*tensor.Param
-	for _, q := range all {
-		list = append(list, q)
-	}
-	return list
+	return policy.List(n.Headed().Params())
 }
 
 // usable refuses what cannot be computed.
@@ -66,8 +62,11 @@ func (n Net) usable() error {
 	if n.Mix == nil && c != 1 && c != 2 {
 		return fmt.Errorf("reward: Net.Head: got %d labels, want 1 (a score) or 2 (wrong and right)", c)
 	}
-	if n.Adapter != nil && !model.HasAdapter(n.Model, n.Adapter.Name()) && n.Head.Linear.Adapters[n.Adapter.Name()] == nil {
-		return fmt.Errorf("reward: Net.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", n.Adapter.Name())
+	if n.Adapter == nil || n.Head.Linear.Adapters[n.Adapter.Name()] != nil {
+		return nil
+	}
+	if err := policy.Attached(n.Model, n.Adapter.Name()); err != nil {
+		return fmt.Errorf("reward: Net.Adapter: %w", err)
 	}
 	return nil
 }
@@ -80,10 +79,8 @@ func (n Net) check() error {
 	if name := n.AdapterName(); name != "" && n.Head.Linear.Replaced[name] == nil && n.Head.Linear.Adapters[name] == nil {
 		return fmt.Errorf("reward: Net.Adapter: got %q, which has no copy of the head, want one attached to Net.Headed() with ModulesToSave %q", name, n.Head.Linear.Path)
 	}
-	for _, q := range n.params() {
-		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-			return fmt.Errorf("reward: weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
-		}
+	if err := policy.Stored(n.params()); err != nil {
+		return fmt.Errorf("reward: %w", err)
 	}
 	return nil
 }
@@ -94,13 +91,4 @@ func (n Net) precision() tensor.Dtype {
 		return tensor.Float64
 	}
 	return tensor.Float32
-}
-
-// makeTrainable gives every parameter a gradient accumulator.
-func makeTrainable(params []*tensor.Param) error {
-	var faults []error
-	for _, q := range params {
-		faults = append(faults, q.SetTrainable(true))
-	}
-	return errors.Join(faults...)
 }

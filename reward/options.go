@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
 )
 
 // Options control the computation of reward training; the loop has options of its
@@ -48,7 +49,7 @@ var (
 	// ErrTraining is wrapped by every error about faulty options of training.
 	ErrTraining = errors.New("reward: faulty options")
 	// ErrMemory says that training would need more memory than there is.
-	ErrMemory = errors.New("reward: training does not fit in memory")
+	ErrMemory = train.ErrMemory
 	// ErrDataChanged is wrapped by the error about a run that is resumed over other
 	// groups, or the same in another order or layout.
 	ErrDataChanged = errors.New("reward: data changed since the run began")

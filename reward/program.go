@@ -3,6 +3,7 @@ package reward
 import (
 	"slices"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -77,7 +78,7 @@ func describe(n Net, o Options, params []*tensor.Param) (*tensor.Graph, *program
 		sees.Answer = tensor.Gather(pr.rows, sees.Last)
 		pr.addLoss(g, o.Loss, sees)
 		pr.seed.node = tensor.Input(g, n.precision(), "batch.seed", 1)
-		pr.compile.Accumulate = pr.gradients(g, params)
+		pr.compile.Accumulate = policy.Gradients(g, pr.loss, pr.seed.node, params)
 	})
 	pr.compile.Axes = pr.axes
 	return g, pr, err
@@ -94,27 +95,6 @@ func (pr *program) addLoss(g *tensor.Graph, l Loss, in Scores) {
 		tensor.Fail("reward: loss %s: got %v, want one number a %s, the shape %v", l.Name(), terms.Loss, each, want)
 	}
 	pr.loss, pr.extra = tensor.Sum(terms.Loss), terms.Metrics
-}
-
-// gradients adds the reverse pass.
-func (pr *program) gradients(g *tensor.Graph, params []*tensor.Param) []tensor.Accumulation {
-	if len(params) == 0 {
-		return nil
-	}
-	wrt := make(tensor.Nodes, len(params))
-	for i, p := range params {
-		wrt[i] = p.Node(g)
-	}
-	var acc []tensor.Accumulation
-	for i, parts := range tensor.Gradients(tensor.Nodes{pr.loss}, tensor.Nodes{pr.seed.node}, wrt) {
-		if len(parts) == 0 {
-			tensor.Fail("reward: the loss does not depend on parameter %s", params[i].Name())
-		}
-		for _, part := range parts {
-			acc = append(acc, tensor.Accumulation{Grad: part, Into: params[i]})
-		}
-	}
-	return acc
 }
 
 // compute runs the program on a micro-batch; the gradients are those of
@@ -134,7 +114,7 @@ func (pr *program) compute(b *Batch, seed float64) (float64, error) {
 		return 0, err
 	}
 	var err error
-	pr.values, err = appendValues(pr.values[:0], pr.run, pr.loss)
+	pr.values, err = policy.AppendValues(pr.values[:0], pr.run, pr.loss)
 	if err != nil {
 		return 0, err
 	}

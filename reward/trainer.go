@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -48,7 +49,7 @@ func New(n Net, src StepSource, o Options, loop train.Options) (*Trainer, error)
 func build(n Net, src StepSource, o Options, loop train.Options) (*Trainer, error) {
 	s := &stage{net: n, opts: o, src: src, traits: o.Loss.Traits(), params: n.params(), arena: &tensor.Arena{}, alone: loop.Denominator == train.PerMicroBatch}
 	s.seen = measurement{traits: s.traits, micro: o.MicroMeans}
-	err := makeTrainable(s.params)
+	err := policy.MakeTrainable(s.params)
 	if err != nil {
 		return nil, err
 	}

@@ -173,7 +173,7 @@ func (j *judge) describe(p Policy, o *Options) (*tensor.Graph, tensor.CompileOpt
 		}
 		co.Accumulate = policy.Reached(g, j.loss, j.seed.Node, params)
 	})
-	co.Axes = append(j.Axes(j.old.Node, j.due.Node, j.mask.Node), tensor.Axis{Name: axisRows, Inputs: tensor.Nodes{j.ends}})
+	co.Axes = append(j.Axes(nil, tensor.Nodes{j.old.Node, j.due.Node, j.mask.Node}), tensor.Axis{Name: axisRows, Inputs: tensor.Nodes{j.ends}})
 	return g, co, err
 }
 

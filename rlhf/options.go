@@ -10,6 +10,7 @@ import (
 	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
+	"github.com/posttrain/posttrain/train"
 )
 
 // Options control reinforcement learning; the loop has options of its own
@@ -122,7 +123,7 @@ var (
 	// ErrOptions is wrapped by every error about faulty options.
 	ErrOptions = errors.New("rlhf: faulty options")
 	// ErrMemory says that training would need more memory than there is.
-	ErrMemory = errors.New("rlhf: training does not fit in memory")
+	ErrMemory = train.ErrMemory
 	// ErrFirstStep says that in the first step sampler and trainer disagree, or that
 	// the policy differs from the one that sampled, or from a reference that it
 	// should equal.

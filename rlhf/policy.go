@@ -9,7 +9,8 @@ import (
 )
 
 // Policy is what is trained: the adapter when there is one, else all weights of
-// the model.
+// the model. Adapters of package lora are meant; virtual tokens (package soft) and
+// bottlenecks (package houlsby) are for package sft.
 type Policy struct {
 	Model   model.Model
 	Adapter *lora.Adapter // attached to Model; nil trains Model itself

@@ -177,7 +177,7 @@ func (pr *program) axes() []tensor.Axis {
 			rows = append(rows, x.Node)
 		}
 	}
-	axes := pr.Axes(targets...)
+	axes := pr.Axes(nil, targets)
 	if pr.groups != nil {
 		rows = append(rows, pr.groups)
 		axes = append(axes, tensor.Axis{Name: axisGroups, Inputs: tensor.Nodes{pr.groupEnds}})

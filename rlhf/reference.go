@@ -32,8 +32,13 @@ func (r Reference) validate() error {
 	if r.Base && r.Model != nil {
 		faults = append(faults, errors.New("rlhf: Reference: got Base and Model, want one of them"))
 	}
-	if r.Adapter != "" && (r.Model == nil || !model.HasAdapter(r.Model, r.Adapter)) {
-		faults = append(faults, fmt.Errorf("rlhf: Reference.Adapter: got %q, want an adapter of Reference.Model", r.Adapter))
+	if r.Adapter != "" && r.Model == nil {
+		faults = append(faults, fmt.Errorf("rlhf: Reference.Adapter: got %q without Model, want the model it belongs to", r.Adapter))
+	}
+	if r.Adapter != "" && r.Model != nil {
+		if err := policy.Attached(r.Model, r.Adapter); err != nil {
+			faults = append(faults, fmt.Errorf("rlhf: Reference.Adapter: %w", err))
+		}
 	}
 	return errors.Join(faults...)
 }

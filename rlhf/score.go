@@ -28,7 +28,7 @@ func newScorer(o *Options, arena *tensor.Arena, of func(g *tensor.Graph, x *poli
 	if err != nil {
 		return nil, err
 	}
-	s.run, err = tensor.Compile(g, tensor.Nodes{s.value}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes()})
+	s.run, err = tensor.Compile(g, tensor.Nodes{s.value}, tensor.CompileOptions{Device: o.Device, Debug: o.Debug, Arena: arena, Axes: s.Axes(nil, nil)})
 	return s, err
 }
 

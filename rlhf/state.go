@@ -11,8 +11,8 @@ import (
 	"slices"
 
 	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/internal/saved"
 	"github.com/posttrain/posttrain/rlhf/rollout"
-	"github.com/posttrain/posttrain/train"
 )
 
 // fingerprint is the SHA-256 of all that prompts are.
@@ -120,11 +120,8 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if !ok || len(st.Source) == 0 {
 		return fmt.Errorf("rlhf: the source of rollouts (%T) has no position, so a run over it cannot be resumed", s.source)
 	}
-	now := s.identity()
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		if now[name] != st.Options[name] {
-			return fmt.Errorf("%w since the run began: %s: got %s, want %s as before", train.ErrOptionsChanged, name, now[name], st.Options[name])
-		}
+	if err := saved.Unchanged(s.identity(), st.Options); err != nil {
+		return err
 	}
 	if s.data != st.Data {
 		return fmt.Errorf("%w: got %s, want %s as before", ErrDataChanged, s.data, st.Data)

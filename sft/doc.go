@@ -1,5 +1,6 @@
-// Package sft fine-tunes causal language models on examples: all weights or a
-// low-rank adapter, on whole texts, completions only or assistant turns only.
+// Package sft fine-tunes causal language models on examples: all weights, an adapter
+// (package lora), virtual tokens (package soft) or bottlenecks (package houlsby), on
+// whole texts, completions only or assistant turns only.
 //
 // Start with New, which takes a policy (a model and, usually, an adapter) and a
 // source of packed batches (data.Batcher), and returns a Trainer; its Steps
@@ -12,7 +13,8 @@
 // threads, Recompute nor capacities change a bit of the result. A run resumes
 // exactly, over the same data only.
 //
-// Limitations: one device; embeddings of new tokens are not added; weights stored
+// Limitations: one device; the vocabulary is not grown for new tokens; weights stored
 // in 16 bits can carry an adapter but not be trained themselves. Dropout and
-// NEFTune draw by micro-batch, so under them the cut does matter.
+// NEFTune draw by micro-batch, and Options.RouterBalance is a value of a micro-batch, so
+// under them the cut does matter.
 package sft

@@ -2,12 +2,11 @@ package sft
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -42,25 +41,16 @@ func newEvaluator(p Policy, o Options, arena *tensor.Arena, next train.Evaluator
 
 // Evaluate implements train.Evaluator.
 func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
-	if err := e.src.Seek(data.Cursor{}); err != nil {
-		return fmt.Errorf("sft: evaluation: %w", err)
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("sft: evaluation: %w", err)
-		}
-		err := e.src.Next(&e.step)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("sft: evaluation: %w", err)
-		}
+	err := policy.Each(ctx, e.src, &e.step, func() error {
 		for i := range e.step.Micro {
 			if err := e.add(&e.step.Micro[i], m); err != nil {
-				return fmt.Errorf("sft: evaluation: %w", err)
+				return err
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sft: evaluation: %w", err)
 	}
 	if nll, ok := m.Value("nll"); ok {
 		m.Set("perplexity", math.Exp(nll))

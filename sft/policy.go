@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
@@ -53,15 +54,10 @@ func (p Policy) AdapterName() string {
 
 // params lists what is trained.
 func (p Policy) params() []*tensor.Param {
-	all := p.Model.Params()
 	if a := p.tuner(); a != nil {
-		all = a.Params()
+		return policy.List(a.Params())
 	}
-	var list []*tensor.Param
-	for _, q := range all {
-		list = append(list, q)
-	}
-	return list
+	return policy.List(p.Model.Params())
 }
 
 // check refuses what cannot be trained.
@@ -72,22 +68,13 @@ func (p Policy) check() error {
 	if p.Adapter != nil && p.Tuner != nil {
 		return errors.New("sft: Policy: got both Adapter and Tuner, want one")
 	}
-	if name := p.AdapterName(); name != "" && !model.HasAdapter(p.Model, name) && model.VirtualTokens(p.Model, name) == 0 {
-		return fmt.Errorf("sft: Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", name)
-	}
-	for _, q := range p.params() {
-		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
-			return fmt.Errorf("sft: weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
+	if name := p.AdapterName(); name != "" && model.VirtualTokens(p.Model, name) == 0 {
+		if err := policy.Attached(p.Model, name); err != nil {
+			return fmt.Errorf("sft: Policy.Adapter: %w", err)
 		}
 	}
-	return nil
-}
-
-// makeTrainable gives every parameter a gradient accumulator.
-func makeTrainable(params []*tensor.Param) error {
-	var faults []error
-	for _, q := range params {
-		faults = append(faults, q.SetTrainable(true))
+	if err := policy.Stored(p.params()); err != nil {
+		return fmt.Errorf("sft: %w", err)
 	}
-	return errors.Join(faults...)
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -91,7 +92,7 @@ func describe(p Policy, o Options, size shape, params []*tensor.Param) (*tensor.
 		pr.loss, pr.nll = tensor.MaskedSum(each, pr.weights), tensor.MaskedSum(tensor.Neg(lp.LogProb), pr.weights)
 		pr.entropy, pr.argMax = lp.Entropy, lp.ArgMax
 		pr.addBalance(chosen, probs, o.RouterBalance)
-		co.Accumulate = pr.gradients(g, params)
+		co.Accumulate = policy.Gradients(g, pr.loss, pr.seed, params)
 	})
 	co.Axes = []tensor.Axis{
 		{Name: axisTokens, Inputs: tensor.Nodes{pr.tokens, pr.positions}},
@@ -136,27 +137,6 @@ func (pr *program) declare(g *tensor.Graph, size shape, virtual int) {
 	pr.targets = tensor.Input(g, tensor.Int32, "batch.targets", targets)
 	pr.weights = tensor.Input(g, float, "batch.weights", targets)
 	pr.seed = tensor.Input(g, float, "batch.seed", 1)
-}
-
-// gradients adds the reverse pass.
-func (pr *program) gradients(g *tensor.Graph, params []*tensor.Param) []tensor.Accumulation {
-	if len(params) == 0 {
-		return nil
-	}
-	wrt := make(tensor.Nodes, len(params))
-	for i, p := range params {
-		wrt[i] = p.Node(g)
-	}
-	var acc []tensor.Accumulation
-	for i, parts := range tensor.Gradients(tensor.Nodes{pr.loss}, tensor.Nodes{pr.seed}, wrt) {
-		if len(parts) == 0 {
-			tensor.Fail("sft: the loss does not depend on parameter %s", params[i].Name())
-		}
-		for _, part := range parts {
-			acc = append(acc, tensor.Accumulation{Grad: part, Into: params[i]})
-		}
-	}
-	return acc
 }
 
 // compute runs the program on a micro-batch; the gradients are those of

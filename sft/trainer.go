@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -15,9 +16,6 @@ type Trainer struct {
 	*train.Trainer
 	stage *stage
 }
-
-// ErrMemory says that training would need more memory than there is.
-var ErrMemory = errors.New("sft: training does not fit in memory")
 
 // New prepares fine-tuning of a policy on the batches of src. It gives the
 // policy's parameters gradient accumulators and compiles the loss. It fails with
@@ -47,7 +45,7 @@ func New(p Policy, src data.StepSource, o Options, loop train.Options) (*Trainer
 // build allocates and compiles; o is complete.
 func build(p Policy, src data.StepSource, o Options, loop train.Options) (*Trainer, error) {
 	s := &stage{policy: p, opts: o, src: src, params: p.params(), arena: &tensor.Arena{}}
-	err := makeTrainable(s.params)
+	err := policy.MakeTrainable(s.params)
 	if err != nil {
 		return nil, err
 	}

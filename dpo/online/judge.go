@@ -39,7 +39,7 @@ type Verdict struct {
 	// that nothing is known of an answer.
 	Scores []float64
 	// Compared counts pairs of answers that were compared in both orders, and
-	// Consistent those of them that came out alike.
+	// Consistent those of them that came out alike: the same answer won, or none.
 	Compared, Consistent int
 }
 
@@ -109,7 +109,7 @@ type Comparer func(ctx context.Context, duels []Duel) ([]float64, error)
 //	p(a ≻ b) = ½·(P(first | a, b) + 1 − P(first | b, a))
 //
 // and the score of an answer is its mean p over the others. Verdicts count the
-// pairs of which the same answer won in both orders.
+// pairs that were compared, and those that came out alike in both orders.
 //
 // Lee et al. 2023, arXiv:2309.00267, §2.2 (position bias).
 func BothOrders(name string, compare Comparer) Judge { return bothOrders{name, compare} }

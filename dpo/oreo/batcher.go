@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8
@@ -113,7 +113,7 @@ func (b *Batcher) next(s *step) error {
 		s.micro[i].Reset()
 	}
 	for k, i := range list {
-		pass.AppendText(&s.micro[bins[k]], b.list[i].Prompt, b.list[i].Answer, i)
+		policy.AppendText(&s.micro[bins[k]], b.list[i].Prompt, b.list[i].Answer, i)
 	}
 	s.epoch = b.walk.Advance(len(list))
 	return nil

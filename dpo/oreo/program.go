@@ -2,7 +2,7 @@ package oreo
 
 import (
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -13,10 +13,10 @@ const axisActions = "actions"
 // program is the compiled objective of one micro-batch with its gradients.
 type program struct {
 	run *tensor.Program
-	pass.Texts
+	policy.Texts
 	segmentEnds, actionRows, actionEnds *tensor.Node
-	seed, returns, share, tokenShare    pass.Number
-	reference                           pass.Number // (M), of a reference that is another model
+	seed, returns, share, tokenShare    policy.Number
+	reference                           policy.Number // (M), of a reference that is another model
 
 	loss                   *tensor.Node // (1) Σ over trajectories
 	policy, value          *tensor.Node // (A) squared residuals
@@ -24,7 +24,6 @@ type program struct {
 	kl                     *tensor.Node // (M), nil without regularisation
 	level                  Level
 	rowsOf, ends, segments []int32
-	numbers                []float64
 }
 
 // compile builds and compiles the program.
@@ -42,7 +41,7 @@ func compile(s *stage, arena *tensor.Arena) (*program, error) {
 		pr.ratio(g, s, own)
 		pr.values = pr.worth(g, s, tensor.Detach(hidden))
 		pr.objective(s)
-		co.Accumulate = pass.Accumulate(g, pr.loss, pr.seed.Node, s.params)
+		co.Accumulate = policy.Gradients(g, pr.loss, pr.seed.Node, s.params)
 	})
 	if err != nil {
 		return nil, err
@@ -63,9 +62,9 @@ func compile(s *stage, arena *tensor.Arena) (*program, error) {
 
 // declare adds the inputs to the graph.
 func (pr *program) declare(g *tensor.Graph, s *stage) {
-	n, dt := s.src.opts.TokensPerMicro, pass.Precision(s.policy.Model)
+	n, dt := s.src.opts.TokensPerMicro, policy.Precision(s.policy.Model)
 	segments := min(s.src.opts.PerStep, len(s.src.list))
-	pr.Declare(g, pass.Size{Tokens: n, Segments: segments, Targets: n})
+	pr.Declare(g, policy.Size{Tokens: n, Segments: segments, Targets: n})
 	pr.segmentEnds = tensor.Input(g, tensor.Int32, "batch.segment_ends", segments)
 	pr.actionRows = tensor.Input(g, tensor.Int32, "batch.action_rows", n)
 	pr.actionEnds = tensor.Input(g, tensor.Int32, "batch.action_ends", n)
@@ -79,7 +78,7 @@ func (pr *program) declare(g *tensor.Graph, s *stage) {
 func (pr *program) ratio(g *tensor.Graph, s *stage, own tensor.Distribution) {
 	logProb := own.LogProbs(pr.Rows, pr.Texts.Targets).LogProb
 	if s.foreign() {
-		ref := pr.reference.Declare(g, pass.Precision(s.policy.Model), "batch.reference", s.src.opts.TokensPerMicro)
+		ref := pr.reference.Declare(g, policy.Precision(s.policy.Model), "batch.reference", s.src.opts.TokensPerMicro)
 		pr.ratios = tensor.SegmentSum(tensor.Sub(logProb, ref), pr.actionEnds)
 		return
 	}
@@ -136,7 +135,7 @@ func (pr *program) bind(b *data.Packed, list []Trajectory, seed float64) error {
 		pr.segments = append(pr.segments, int32(len(pr.ends)))
 		target += int32(len(t.Answer))
 	}
-	if err := pass.SetLive(pr.run, axisActions, len(pr.ends)); err != nil {
+	if err := policy.SetLive(pr.run, axisActions, len(pr.ends)); err != nil {
 		return err
 	}
 	if err := pr.Bind(pr.run, b); err != nil {

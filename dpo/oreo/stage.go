@@ -10,9 +10,8 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
-	"github.com/posttrain/posttrain/dpo/internal/saved"
 	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/internal/saved"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -27,7 +26,7 @@ type stage struct {
 	worth     []*tensor.Param // of the value alone
 	list      []train.Parameter
 	prog      *program
-	live      *pass.Live // of a reference that is another model; else nil
+	live      *policy.Live // of a reference that is another model; else nil
 
 	step    step
 	count   uint64
@@ -80,7 +79,7 @@ func (s *stage) Backward(micro int, seed float64) error {
 		err = s.prog.run.Run()
 	}
 	if err == nil {
-		s.values, err = pass.AppendValues(s.values[:0], s.prog.run, s.prog.loss)
+		s.values, err = policy.AppendValues(s.values[:0], s.prog.run, s.prog.loss)
 	}
 	if err != nil {
 		return fmt.Errorf("oreo: micro-batch %d: %w", micro, err)
@@ -101,7 +100,7 @@ func (s *stage) measure(b *data.Packed) error {
 			continue
 		}
 		var err error
-		if s.values, err = pass.AppendValues(s.values[:0], pr.run, m.node); err != nil {
+		if s.values, err = policy.AppendValues(s.values[:0], pr.run, m.node); err != nil {
 			return err
 		}
 		sum := 0.0

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -98,8 +98,8 @@ func (s *stage) build(loop train.Options) (*Trainer, error) {
 	if s.foreign() {
 		o := tensor.CompileOptions{Device: s.opts.Device, Debug: s.opts.Debug, Arena: arena}
 		n := s.src.opts.TokensPerMicro
-		size := pass.Size{Tokens: n, Segments: min(s.src.opts.PerStep, len(s.src.list)), Targets: n}
-		if s.live, err = pass.NewLive(s.reference.Model, s.reference.Adapter, size, o); err != nil {
+		size := policy.Size{Tokens: n, Segments: min(s.src.opts.PerStep, len(s.src.list)), Targets: n}
+		if s.live, err = policy.NewLive(s.reference.Model, s.reference.Adapter, size, o); err != nil {
 			return nil, err
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"math"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // baseline computes what rows are compared with: KTO's z or BCO's δ, from forward
 // passes of policy and reference.
 type baseline struct {
-	policy, reference *pass.Live
+	policy, reference *policy.Live
 	asks              Traits
 	beta              float64
 

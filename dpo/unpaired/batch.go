@@ -2,7 +2,7 @@ package unpaired
 
 import (
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Batch is one packed micro-batch of R rows, a segment each. Its targets are the
@@ -31,14 +31,14 @@ func (b *Batch) Reset() {
 
 // Add appends a row; index is its place in the dataset.
 func (b *Batch) Add(r Row, index int32) {
-	pass.AppendText(&b.Packed, r.Prompt, r.Completion, index)
+	policy.AppendText(&b.Packed, r.Prompt, r.Completion, index)
 	b.TargetEnds = append(b.TargetEnds, int32(len(b.Targets)))
 	b.Desirable, b.Likeness = append(b.Desirable, r.Desirable), append(b.Likeness, r.Likeness)
 }
 
 // AddMismatched appends a prompt with the completion of another row.
 func (b *Batch) AddMismatched(prompt, completion []int32, index int32) {
-	pass.AppendText(&b.Mismatched, prompt, completion, index)
+	policy.AppendText(&b.Mismatched, prompt, completion, index)
 	b.MismatchedEnds = append(b.MismatchedEnds, int32(len(b.Mismatched.Targets)))
 }
 

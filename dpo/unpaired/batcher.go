@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // BatchOptions steer NewBatcher. The zero value is endless, shuffled, 16 rows a
@@ -212,7 +212,7 @@ func (b *Batcher) fill(step *Step, list []int32) {
 		b.lengths = append(b.lengths, max(r.Len(), len(r.Prompt)+len(b.foreign(i, b.partners[k]))))
 	}
 	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
-	step.Micro = pass.Resize(step.Micro, n)
+	step.Micro = policy.Resize(step.Micro, n)
 	for k, i := range list {
 		m := &step.Micro[bins[k]]
 		m.Add(b.rows[i], i)

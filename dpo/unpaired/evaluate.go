@@ -2,11 +2,10 @@ package unpaired
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -40,7 +39,7 @@ func newEvaluator(s *stage, next train.Evaluator) (train.Evaluator, error) {
 
 // Evaluate implements train.Evaluator.
 func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
-	if err := e.walk(ctx, m); err != nil {
+	if err := policy.Each(ctx, e.of.opts.EvalData, &e.step, func() error { return e.add(m) }); err != nil {
 		return fmt.Errorf("unpaired: evaluation: %w", err)
 	}
 	addMargin(m)
@@ -48,28 +47,6 @@ func (e *evaluator) Evaluate(ctx context.Context, m *train.Metrics) error {
 		return nil
 	}
 	return e.next.Evaluate(ctx, m)
-}
-
-func (e *evaluator) walk(ctx context.Context, m *train.Metrics) error {
-	src := e.of.opts.EvalData
-	if err := src.Seek(data.Cursor{}); err != nil {
-		return err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := src.Next(&e.step)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = e.add(m)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // add books one step.

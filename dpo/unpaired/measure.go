@@ -1,7 +1,7 @@
 package unpaired
 
 import (
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -17,7 +17,7 @@ func (x *measurement) read(pr *program) (err error) {
 		to   *[]float64
 		from *tensor.Node
 	}{{&x.ratio, pr.ratio}, {&x.logProb, pr.logProb}, {&x.logits, pr.logits}, {&x.entropy, pr.entropy}} {
-		if *v.to, err = pass.AppendValues((*v.to)[:0], pr.run, v.from); err != nil {
+		if *v.to, err = policy.AppendValues((*v.to)[:0], pr.run, v.from); err != nil {
 			return err
 		}
 	}
@@ -43,7 +43,7 @@ func (x *measurement) add(m *train.Metrics, pr *program, b *Batch, beta float64,
 			reward.add(beta * x.ratio[i])
 			logProb.add(x.logProb[i])
 			end := int(b.TargetEnds[i])
-			for at := end - pass.SegmentLen(b.TargetEnds, int32(i)); at < end; at++ {
+			for at := end - policy.SegmentLen(b.TargetEnds, int32(i)); at < end; at++ {
 				logit.add(x.logits[at])
 			}
 		}
@@ -66,7 +66,7 @@ func (x *measurement) add(m *train.Metrics, pr *program, b *Batch, beta float64,
 // addExtra books the loss's own metrics.
 func (x *measurement) addExtra(m *train.Metrics, pr *program, micro bool) (err error) {
 	for _, e := range pr.extra {
-		if x.extra, err = pass.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
+		if x.extra, err = policy.AppendValues(x.extra[:0], pr.run, e.Value); err != nil {
 			return err
 		}
 		var t tally

@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -96,8 +96,8 @@ func (o Options) beta() float64 {
 	return o.Beta
 }
 
-func (o Options) size() pass.Size {
-	return pass.Size{Tokens: o.MicroTokens, Segments: o.MaxRows, Targets: o.MicroTokens}
+func (o Options) size() policy.Size {
+	return policy.Size{Tokens: o.MicroTokens, Segments: o.MaxRows, Targets: o.MicroTokens}
 }
 
 // sized is a source that states how large its micro-batches can be; Batcher is

@@ -2,7 +2,7 @@ package unpaired
 
 import (
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -11,10 +11,10 @@ import (
 // trainable parameters or without.
 type program struct {
 	run *tensor.Program
-	pass.Texts
+	policy.Texts
 	targetEnds *tensor.Node // (R) int32
 
-	seed, reference, desirable, likeness, lengths, baseline pass.Number
+	seed, reference, desirable, likeness, lengths, baseline policy.Number
 
 	asks Traits
 
@@ -58,7 +58,7 @@ func describe(p dpo.Policy, o Options, params []*tensor.Param) (*tensor.Graph, *
 	pr := &program{asks: o.Loss.Traits()}
 	co := tensor.CompileOptions{Device: o.Device, Debug: o.Debug}
 	g, err := tensor.Build(func(g *tensor.Graph) {
-		in := pr.declare(g, o, pass.Precision(p.Model))
+		in := pr.declare(g, o, policy.Precision(p.Model))
 		forward := pr.Inputs(p.AdapterName())
 		if params != nil && o.Recompute {
 			forward.OnLayer = func(x *tensor.Node) { co.Checkpoints = append(co.Checkpoints, x) }
@@ -76,7 +76,7 @@ func describe(p dpo.Policy, o Options, params []*tensor.Param) (*tensor.Graph, *
 		}
 		pr.loss, pr.ratio, pr.logProb, pr.extra = tensor.Sum(each), in.Ratio, in.LogProb, terms.Metrics
 		pr.logits, pr.entropy, pr.argMax = lp.MeanLogit, lp.Entropy, lp.ArgMax
-		co.Accumulate = pass.Accumulate(g, pr.loss, pr.seed.Node, params)
+		co.Accumulate = policy.Gradients(g, pr.loss, pr.seed.Node, params)
 	})
 	co.Axes = pr.Axes(tensor.Nodes{pr.targetEnds, pr.desirable.Node, pr.likeness.Node, pr.lengths.Node}, tensor.Nodes{pr.reference.Node})
 	return g, pr, co, err
@@ -123,7 +123,7 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 		return 0, err
 	}
 	var err error
-	pr.values, err = pass.AppendValues(pr.values[:0], pr.run, pr.loss)
+	pr.values, err = policy.AppendValues(pr.values[:0], pr.run, pr.loss)
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +164,7 @@ func (pr *program) bindAll(b *Batch, in given) error {
 	}
 	pr.values = pr.values[:0]
 	for i := range b.TargetEnds {
-		pr.values = append(pr.values, float64(pass.SegmentLen(b.TargetEnds, int32(i))))
+		pr.values = append(pr.values, float64(policy.SegmentLen(b.TargetEnds, int32(i))))
 	}
 	return pr.lengths.Bind(pr.run, pr.values...)
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -125,7 +125,7 @@ const (
 // 0, and the loss what it says it is there.
 func (s *stage) checkStart(b *Batch, loss float64) error {
 	tol := startTol32
-	if pass.Precision(s.policy.Model) == tensor.Float64 {
+	if policy.Precision(s.policy.Model) == tensor.Float64 {
 		tol = startTol64
 	}
 	farthest, want := 1.0, 0.0

@@ -4,30 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/posttrain/posttrain/data"
-	"github.com/posttrain/posttrain/dpo/internal/saved"
+	"github.com/posttrain/posttrain/internal/saved"
 )
-
-// seeker is a source whose position can be saved; Batcher is one.
-type seeker interface {
-	Cursor() data.Cursor
-	Seek(data.Cursor) error
-}
-
-func fingerprint(src StepSource) string {
-	if f, ok := src.(interface{ Fingerprint() string }); ok {
-		return f.Fingerprint()
-	}
-	return ""
-}
 
 // state is what the stage adds to a checkpoint.
 type state struct {
-	Cursor  *data.Cursor      `json:"cursor,omitempty"`
-	Data    string            `json:"data,omitempty"`
-	Steps   uint64            `json:"steps"`
-	Rewards mean              `json:"rewards"` // BCO's δ
-	Options map[string]string `json:"options"`
+	saved.State
+	Rewards mean `json:"rewards"` // BCO's δ
 }
 
 // identity lists what decides what a step computes. Options that only say how much
@@ -43,12 +26,7 @@ func (s *stage) identity() map[string]string {
 
 // State implements train.Stage. A source without a cursor cannot be resumed.
 func (s *stage) State() (json.RawMessage, error) {
-	st := state{Steps: s.count, Data: fingerprint(s.src), Rewards: s.base.running, Options: s.identity()}
-	if src, ok := s.src.(seeker); ok {
-		c := src.Cursor()
-		st.Cursor = &c
-	}
-	return json.Marshal(st)
+	return json.Marshal(state{saved.New(s.src, s.count, s.identity()), s.base.running})
 }
 
 // Restore implements train.Stage.
@@ -57,18 +35,8 @@ func (s *stage) Restore(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &st); err != nil {
 		return fmt.Errorf("unpaired: state: %w", err)
 	}
-	src, ok := s.src.(seeker)
-	if !ok || st.Cursor == nil {
-		return fmt.Errorf("unpaired: the source (%T) has no cursor, so a run over it cannot be resumed", s.src)
-	}
-	if err := saved.Unchanged(s.identity(), st.Options); err != nil {
+	if err := st.Resume(s.src, s.identity(), ErrDataChanged); err != nil {
 		return err
-	}
-	if got := fingerprint(s.src); got != st.Data {
-		return fmt.Errorf("%w: got %s, want %s as before", ErrDataChanged, got, st.Data)
-	}
-	if err := src.Seek(*st.Cursor); err != nil {
-		return fmt.Errorf("unpaired: state: %w", err)
 	}
 	s.count, s.base.running = st.Steps, st.Rewards
 	return nil
@@ -76,11 +44,11 @@ func (s *stage) Restore(raw json.RawMessage) error {
 
 // CountSteps implements train.StepCounter where the source can count.
 func (s *stage) CountSteps(epochs float64) (int, error) {
-	src, ok := s.src.(interface{ Steps(epochs int) int })
-	if !ok || epochs != float64(int(epochs)) {
-		return 0, fmt.Errorf("unpaired: cannot count the steps of %g epochs of a %T; set MaxSteps", epochs, s.src)
+	n, err := saved.CountSteps(s.src, epochs)
+	if err != nil {
+		return 0, fmt.Errorf("unpaired: %w", err)
 	}
-	return src.Steps(int(epochs)), nil
+	return n, nil
 }
 
 // SaveWeights implements train.Stage.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/dpo/internal/pass"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -127,10 +127,10 @@ func build(p dpo.Policy, src StepSource, o Options, loop train.Options) (*Traine
 func (s *stage) finish(loop train.Options) (t *Trainer, err error) {
 	co := tensor.CompileOptions{Device: s.opts.Device, Debug: s.opts.Debug, Arena: s.arena}
 	s.base = baseline{asks: s.opts.Loss.Traits(), beta: s.opts.beta()}
-	if s.base.reference, err = pass.NewLive(s.reference.Model, s.reference.Adapter, s.opts.size(), co); err != nil {
+	if s.base.reference, err = policy.NewLive(s.reference.Model, s.reference.Adapter, s.opts.size(), co); err != nil {
 		return nil, err
 	}
-	if s.base.policy, err = pass.NewLive(s.policy.Model, s.policy.AdapterName(), s.opts.size(), co); err != nil {
+	if s.base.policy, err = policy.NewLive(s.policy.Model, s.policy.AdapterName(), s.opts.size(), co); err != nil {
 		return nil, err
 	}
 	if loop.Device == nil {

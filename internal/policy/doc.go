@@ -1,6 +1,7 @@
 // Package policy holds what trainers of a policy have in common: which parameters
-// are trained and whether they can be, their files in a checkpoint, and the inputs
-// of a packed forward pass.
+// are trained and whether they can be, their files in a checkpoint, and the packed
+// forward pass: its inputs, the reverse pass into accumulators, and the
+// log-probabilities of a policy that stands still.
 //
-// Start with Policy and Texts. It knows nothing of losses.
+// Start with Policy, Texts and Live. It knows nothing of losses.
 package policy

@@ -33,16 +33,18 @@ func (x *Texts) Declare(g *tensor.Graph, s Size) {
 	x.Targets = tensor.Input(g, tensor.Int32, "batch.targets", s.Targets)
 }
 
-// Inputs are those of a model's forward pass without dropout.
+// Inputs are those of a model's forward pass. Dropout is off, as in TRL: a policy
+// with dropout would differ from its reference from the start.
 func (x *Texts) Inputs(adapter string) *model.Inputs {
 	return &model.Inputs{Tokens: x.Tokens, Positions: x.Positions, Ends: x.Ends, Prefix: x.Prefix, Adapter: adapter}
 }
 
-// Axes lists the dynamic axes; targets are further inputs along them.
-func (x *Texts) Axes(targets ...*tensor.Node) []tensor.Axis {
+// Axes lists the dynamic axes; the arguments are further inputs along segments and
+// targets.
+func (x *Texts) Axes(segments, targets tensor.Nodes) []tensor.Axis {
 	return []tensor.Axis{
 		{Name: AxisTokens, Inputs: tensor.Nodes{x.Tokens, x.Positions}},
-		{Name: AxisSegments, Inputs: tensor.Nodes{x.Ends, x.Prefix}},
+		{Name: AxisSegments, Inputs: append(tensor.Nodes{x.Ends, x.Prefix}, segments...)},
 		{Name: AxisTargets, Inputs: append(tensor.Nodes{x.Rows, x.Targets}, targets...)},
 	}
 }
@@ -64,7 +66,7 @@ func (x *Texts) Bind(run *tensor.Program, b *data.Packed) error {
 // SetLive sets the live size of an axis and refuses what is above its capacity.
 func SetLive(run *tensor.Program, axis string, n int) error {
 	if got := run.Capacity(axis); n > got {
-		return fmt.Errorf("micro-batch has %d %s, want at most %d", n, axis, got)
+		return fmt.Errorf("micro-batch has %d %s, want at most %d (MicroTokens and the number of examples in Options)", n, axis, got)
 	}
 	return run.SetLive(axis, n)
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
@@ -26,10 +27,14 @@ func (p Policy) AdapterName() string {
 
 // Params lists what is trained.
 func (p Policy) Params() []*tensor.Param {
-	all := p.Model.Params()
 	if p.Adapter != nil {
-		all = p.Adapter.Params()
+		return List(p.Adapter.Params())
 	}
+	return List(p.Model.Params())
+}
+
+// List is the parameters of a model, head or adapter, in order.
+func List(all iter.Seq2[string, *tensor.Param]) []*tensor.Param {
 	var list []*tensor.Param
 	for _, q := range all {
 		list = append(list, q)
@@ -42,10 +47,28 @@ func (p Policy) Check() error {
 	if p.Model == nil {
 		return errors.New("Policy.Model: got none, want a model")
 	}
-	if p.Adapter != nil && !model.HasAdapter(p.Model, p.Adapter.Name()) {
-		return fmt.Errorf("Policy.Adapter: got %q, which is not attached to the model (removed, merged, or of another one)", p.Adapter.Name())
+	if name := p.AdapterName(); name != "" {
+		if err := Attached(p.Model, name); err != nil {
+			return fmt.Errorf("Policy.Adapter: %w", err)
+		}
 	}
-	for _, q := range p.Params() {
+	return Stored(p.Params())
+}
+
+// Attached wants an adapter of that name at weights of a model.
+func Attached(m model.Model, name string) error {
+	switch {
+	case model.HasAdapter(m, name):
+		return nil
+	case model.VirtualTokens(m, name) > 0:
+		return fmt.Errorf("got %q, which puts virtual tokens before texts (package soft), want an adapter of weights: only package sft trains virtual tokens", name)
+	}
+	return fmt.Errorf("got %q, which is not attached to the model (removed, merged, or of another one)", name)
+}
+
+// Stored wants parameters in a precision that can be trained.
+func Stored(params []*tensor.Param) error {
+	for _, q := range params {
 		if dt := q.Dtype(); dt != tensor.Float32 && dt != tensor.Float64 {
 			return fmt.Errorf("weight %s is stored as %v, want float32 to train it: open the model with auto.Options{Weights: tensor.Float32}, or train an adapter (package lora), which leaves it as it is", q.Name(), dt)
 		}

@@ -44,8 +44,7 @@ func SaveParams(path string, params []*tensor.Param) error {
 	}
 	for _, p := range params {
 		if err := w.Write(p.Name(), Memory(p)); err != nil {
-			w.Abort()
-			return err
+			return errors.Join(err, w.Abort())
 		}
 	}
 	return w.Close()

@@ -33,7 +33,7 @@ func (p *pass) compile(o Options) error {
 	if err != nil {
 		return err
 	}
-	p.run, err = tensor.Compile(g, tensor.Nodes{p.logProb}, tensor.CompileOptions{Device: o.Device, Axes: p.texts.Axes()})
+	p.run, err = tensor.Compile(g, tensor.Nodes{p.logProb}, tensor.CompileOptions{Device: o.Device, Axes: p.texts.Axes(nil, nil)})
 	return err
 }
 

@@ -1,4 +1,4 @@
-package pass
+package policy
 
 // Resize makes n empty elements of s and keeps the memory of all there were.
 func Resize[T any, P interface {

@@ -1,4 +1,4 @@
-package pass
+package policy
 
 import (
 	"github.com/posttrain/posttrain/data"

@@ -32,7 +32,6 @@ type rowsOf struct {
 	advantage                 []float64 // one a token
 	mask, weight, taught, old []float64
 	ref                       []float64
-	groups                    []int32
 }
 
 // features says what of rowsOf an objective's program is built with.

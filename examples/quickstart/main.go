@@ -1,6 +1,7 @@
-// Quickstart fine-tunes a small embedded language model on sums, on this machine,
-// in about a minute: it measures the model on sums it will never train on, trains
-// an adapter, measures again, and writes a report.
+// Quickstart teaches a small embedded language model to add, on this machine, in
+// about a minute: it asks the model sums it will never train on, fine-tunes an adapter
+// on right answers, asks again, lets it learn from its own answers, which a verifier
+// checks, asks a last time, and writes reports.
 //
 //	go run ./examples/quickstart
 package main
@@ -8,7 +9,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -19,23 +19,29 @@ import (
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/model/lora"
-	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 func main() {
-	steps := flag.Int("steps", 300, "optimizer steps")
+	tuning := flag.Int("sft-steps", 20, "optimizer steps of fine-tuning")
+	learning := flag.Int("grpo-steps", 160, "optimizer steps of learning from a verifier")
 	out := flag.String("out", "", "run folder; empty for a new temporary one")
 	asJSON := flag.Bool("json", false, "print one JSON object a line")
-	cli.Run("Quickstart fine-tunes a small embedded language model on sums, in about a minute.", func(ctx context.Context) error {
-		return run(ctx, *out, *steps, *asJSON)
+	cli.Run("Quickstart teaches a small embedded language model to add, in about a minute.", func(ctx context.Context) error {
+		return run(ctx, *out, *tuning, *learning, cli.NewProgress(*asJSON))
 	})
 }
 
-func run(ctx context.Context, out string, steps int, asJSON bool) error {
-	progress := cli.NewProgress(asJSON)
-	progress.Expect(steps)
+// student is what learns, on what, and how it is examined.
+type student struct {
+	*auto.Checkpoint
+	adapter  *lora.Adapter
+	training []data.Row
+	exam     *eval.ExactMatch
+	progress *cli.Progress
+}
+
+func run(ctx context.Context, out string, tuning, learning int, progress *cli.Progress) error {
 	if out == "" {
 		var err error
 		if out, err = os.MkdirTemp("", "posttrain-quickstart-"); err != nil {
@@ -48,19 +54,7 @@ func run(ctx context.Context, out string, steps int, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	_, eos, _ := c.Tokenizer.EOS()
-
-	// Rows become tokens, tokens become packed batches.
-	training, held := tiny.Rows()
-	set, counts, err := data.Prepare(ctx, data.Slice[data.Row](training), c.Tokenizer, data.PrepareOptions{EOS: eos})
-	if err != nil {
-		return err
-	}
-	batches, err := data.NewBatcher(set, data.BatchOptions{TokensPerStep: 2048, TokensPerMicro: 2048, Seed: 42})
-	if err != nil {
-		return err
-	}
-	progress.Say("%s: %v", c.Path, counts)
+	training, held := tiny.WithoutCarry()
 
 	// An adapter of rank 16 on every linear layer is what learns.
 	adapter, err := lora.Attach(c.Model, "default", lora.Config{Rank: 16, Seed: 42})
@@ -68,7 +62,7 @@ func run(ctx context.Context, out string, steps int, asJSON bool) error {
 		return err
 	}
 
-	// Held-out sums are asked before and after; an answer counts when it is right.
+	// Held-out sums are asked before, between and after; an answer counts when it is right.
 	gen, err := generate.New(c.Model, generate.Config{Adapter: adapter.Name(), Sequences: 32, Context: 32, Decode: generate.Text(c.Tokenizer.NewStream)})
 	if err != nil {
 		return err
@@ -78,31 +72,48 @@ func run(ctx context.Context, out string, steps int, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	exam, err := eval.NewExactMatch(gen, questions, eval.ExactMatchOptions{Generate: generate.Options{MaxTokens: 8}})
+	exam, err := eval.NewExactMatch(gen, questions, eval.ExactMatchOptions{Generate: generate.Options{MaxTokens: mostTokens}})
 	if err != nil {
 		return err
 	}
 
-	trainer, err := sft.New(sft.Policy{Model: c.Model, Adapter: adapter}, batches, sft.Options{MicroTokens: 2048}, train.Options{
-		Optimizer: train.AdamW{LR: 4e-3}, Schedule: train.Cosine{Warmup: train.Warmup{Steps: 10}}, MaxSteps: steps,
-		EvalEvery: 50, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true}, Out: out,
-		Evaluator: exam, Sampler: exam, Reporter: report.Run{},
-	})
-	if err != nil {
+	s := student{c, adapter, training, exam, progress}
+	if err := s.fineTune(ctx, filepath.Join(out, "sft"), tuning); err != nil {
 		return err
 	}
-	if err := trainer.Train(ctx, train.Hooks{Event: progress.Event}); err != nil {
+	start, tuned, _ := exam.FirstAndLast()
+	if err := s.reinforce(ctx, filepath.Join(out, "grpo"), learning); err != nil {
 		return err
 	}
+	_, learnt, _ := exam.FirstAndLast()
+	return s.tell(out, start.Measurement, tuned.Measurement, learnt.Measurement)
+}
 
-	before, after, ok := exam.FirstAndLast()
-	if !ok {
-		return fmt.Errorf("the model was evaluated less than twice")
+// mostTokens is the most that an answer may have.
+const mostTokens = 8
+
+// loop are the settings that both ways of training share.
+func (s *student) loop(out string, steps int, rate float64) train.Options {
+	s.progress.Expect(steps)
+	return train.Options{
+		Optimizer: train.AdamW{LR: rate}, Schedule: train.Cosine{Warmup: train.Warmup{Steps: 5}}, MaxSteps: steps, Out: out,
+		EvalEvery: 40, SampleEvery: steps, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true}, Evaluator: s.exam,
 	}
+}
+
+// tell prints what each part brought.
+func (s *student) tell(out string, start, tuned, learnt eval.Measurement) error {
 	var table eval.Table
-	if err := table.Add(&before.Measurement, &after.Measurement); err != nil {
-		return err
+	for _, part := range []struct {
+		name          string
+		before, after eval.Measurement
+	}{{"fine-tuning", start, tuned}, {"verifier", tuned, learnt}, {"both", start, learnt}} {
+		part.before.Name, part.after.Name = part.name, part.name
+		if err := table.Add(&part.before, &part.after); err != nil {
+			return err
+		}
 	}
-	progress.Say("\n%s\nThe adapter is in %s\nand the report in %s", table.String(), out, filepath.Join(out, "report.html"))
+	s.progress.Say("\nright answers to sums that were held out\n%s\nThe adapter is in %s\nand reports in %s and %s", table.String(), filepath.Join(out, "grpo"),
+		filepath.Join(out, "sft", "report.html"), filepath.Join(out, "grpo", "report.html"))
 	return nil
 }

@@ -19,7 +19,6 @@ import (
 // prompts a+b, to be answered modulo 10.
 type table struct {
 	logits [100][10]float64
-	hinted bool // prompts tell the answer: then half of what is said is right
 }
 
 func newTable(seed uint64) *table {

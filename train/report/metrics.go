@@ -15,7 +15,7 @@ const (
 
 // timingNames are the metrics that depend on the clock (train.IsTiming). They
 // are drawn, and nothing else is made of them.
-var timingNames = []string{"tokens_per_second", "step_seconds", "eval_runtime"}
+var timingNames = []string{"tokens_per_second", "step_seconds", "eval_runtime", "time_share/generation", "time_share/scoring", "time_share/training"}
 
 func isTiming(name string) bool { return slices.Contains(timingNames, name) }
 

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -23,16 +23,12 @@ type inputs struct {
 	maxTokens      int // that the model may say
 }
 
-// open reads problems: products, of which -called are solved with the tool in the
-// warm-up and the others by heart, or the GSM8K rows of -data.
+// open reads problems: sums without a carry, of which -called are solved with the tool
+// in the warm-up and the others by heart, or the GSM8K rows of -data.
 func open(ctx context.Context, c *auto.Checkpoint) (*inputs, error) {
-	training, held, err := flags.Rows()
+	training, held, err := problems.Rows(&flags)
 	if err != nil {
 		return nil, err
-	}
-	if flags.Model == "" && flags.Data == "" {
-		multiply(training)
-		multiply(held)
 	}
 	in := &inputs{verifier: reward.GSM8K(), maxTokens: *longest, examples: &data.Dataset{}}
 	if in.maxTokens == 0 {
@@ -62,17 +58,6 @@ func open(ctx context.Context, c *auto.Checkpoint) (*inputs, error) {
 		in.longest = max(in.longest, len(p.IDs)+2*in.maxTokens)
 	}
 	return in, err
-}
-
-// multiply makes products of sums: they cannot be learnt by heart in so short a time,
-// so that the tool pays.
-func multiply(sums []data.Row) {
-	for i, row := range sums {
-		var a, b int
-		if _, err := fmt.Sscanf(row.Prompt, "%d+%d=", &a, &b); err == nil {
-			sums[i].Prompt, sums[i].Completion = fmt.Sprintf("%d*%d=", a, b), fmt.Sprint(a*b)
-		}
-	}
 }
 
 // reply is what the tool said in the text of an example.

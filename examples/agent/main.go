@@ -6,6 +6,10 @@
 //	go run ./examples/agent -model smollm2-135m -data gsm8k.jsonl -out run1
 //
 // The run folder has one folder a stage, warm-up and rl; the second holds the result.
+//
+// Measured with the embedded model: the warm-up brings 43 of 100 held-out sums, with a
+// call in 63. RL has not been run to its end with these settings; what it adds is not
+// known.
 package main
 
 import (
@@ -23,12 +27,12 @@ import (
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 60, BatchTokens: 1024, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 10, EvalLimit: 100}
+	flags = cli.Flags{Rank: 16, Steps: 40, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 20, EvalLimit: 100}
 
-	warmup      = flag.Int("warmup", 500, "steps of the warm-up")
+	warmup      = flag.Int("warmup", 120, "steps of the warm-up")
 	shown       = flag.Int("examples", 2000, "rows that the warm-up learns from")
 	called      = flag.Float64("called", 0.5, "share of them in which the tool is called; the rows of -data are taken as they are")
-	prompts     = flag.Int("prompts", 16, "problems an optimizer step of RL")
+	prompts     = flag.Int("prompts", 64, "problems an optimizer step of RL")
 	completions = flag.Int("completions", 8, "conversations about each problem")
 	longest     = flag.Int("max-completion", 0, "tokens that the model may say in a conversation; 0 for 16 with the embedded model, else 320")
 	temperature = flag.Float64("temperature", 1, "of sampling")
@@ -42,14 +46,13 @@ func run(ctx context.Context) error {
 	if !(*called >= 0 && *called <= 1) {
 		return fmt.Errorf("-called: got %g, want 0 to 1", *called)
 	}
-	flags.Full = flags.Full || flags.Model == "" // the embedded one has to learn characters that it has never seen
 	out := cli.NewProgress(flags.JSON)
 	c, err := flags.Open()
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	a, err := stages.Adapter(&flags, c, "")
+	a, err := stages.Adapter(&flags, c, callOpens+replyEnds)
 	if err != nil {
 		return err
 	}
@@ -69,10 +72,10 @@ func run(ctx context.Context) error {
 	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.training), len(in.held))
 
 	r := stages.Run{Flags: &flags, Out: out, Title: "A model learns to use a calculator", Exam: e, Settings: settings{*warmup, *shown, *called, in.maxTokens}}
-	if err := r.FineTune(ctx, stages.Stage{Name: "warm-up", Steps: *warmup, LR: stages.LearningRate(&flags, 2)}, sft.Policy{Model: c.Model, Adapter: a}, in.examples); err != nil {
+	if err := r.FineTune(ctx, stages.Stage{Name: "warm-up", Steps: *warmup, LR: stages.LearningRate(&flags, 4)}, sft.Policy{Model: c.Model, Adapter: a}, in.examples); err != nil {
 		return err
 	}
-	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 0.4), EvalEvery: flags.EvalEvery}
+	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 1), EvalEvery: flags.EvalEvery}
 	if flags.Full {
 		rl.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
 	}

@@ -4,13 +4,17 @@
 //  2. reasoning RL: GRPO on the right answer and the right form
 //  3. rejection sampling: the right samples of that teach the base model anew
 //  4. second RL, as 2
-//  5. distillation: a fresh model of a seventh of the size learns the samples of 4
+//  5. distillation: the samples of 4 teach the base model anew
 //
-// and says how many held-out problems are right after each. DeepSeek-AI 2025,
-// arXiv:2501.12948.
+// and says how many held-out problems are right after each. An adapter learns; stages
+// 3 and 5 begin with a fresh one. DeepSeek-AI 2025, arXiv:2501.12948, distils into
+// smaller models.
 //
 //	go run ./examples/r1 -out run1
-//	go run ./examples/r1 -model smollm2-135m -data gsm8k.jsonl -max-completion 256 -out run1
+//	go run ./examples/r1 -model smollm2-135m -data gsm8k.jsonl -max-length 512 -max-completion 256 -out run1
+//
+// Measured with the embedded model: 18 % of held-out sums before, 70 % after the cold
+// start; the defaults have not been run beyond it.
 //
 // The run folder has one folder a stage, and report.html, which links to theirs.
 package main
@@ -22,23 +26,24 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/examples/internal/stages"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 40, BatchTokens: 1024, MaxLength: 64, Seed: 42, SaveEvery: 100, EvalLimit: 100}
+	flags = cli.Flags{Rank: 16, Steps: 40, BatchTokens: 2048, MaxLength: 64, Seed: 42, SaveEvery: 100, EvalLimit: 100}
 
 	cold         = flag.Int("cold", 1000, "written solutions of the cold start")
 	coldSteps    = flag.Int("cold-steps", 200, "steps of the cold start")
-	rejectSteps  = flag.Int("reject-steps", 300, "steps on what rejection sampling kept")
+	rejectSteps  = flag.Int("reject-steps", 200, "steps on what rejection sampling kept")
 	secondSteps  = flag.Int("second-steps", 20, "steps of the second RL; -steps says how many the first has")
-	studentSteps = flag.Int("student-steps", 600, "steps of the distillation")
-	asked        = flag.Int("asked", 1500, "prompts of rejection sampling")
+	studentSteps = flag.Int("student-steps", 200, "steps of the distillation")
+	asked        = flag.Int("asked", 1000, "prompts of rejection sampling")
 	kept         = flag.Int("kept", 4, "samples of each, and the most that are kept of a hard one")
-	prompts      = flag.Int("prompts", 16, "prompts a step of RL")
+	prompts      = flag.Int("prompts", 64, "prompts a step of RL")
 	completions  = flag.Int("completions", 8, "completions of each")
-	longest      = flag.Int("max-completion", 48, "tokens of a completion at most")
+	longest      = flag.Int("max-completion", 12, "tokens of a completion at most")
 	formWeight   = flag.Float64("format", 0.2, "weight of the right form beside the right answer")
 )
 
@@ -53,7 +58,6 @@ type settings struct {
 }
 
 func run(ctx context.Context) (err error) {
-	flags.Full = flags.Full || flags.Model == "" // the embedded one has to learn characters that it has never seen
 	out := cli.NewProgress(flags.JSON)
 	p := &pipeline{run: &stages.Run{Flags: &flags, Out: out, Title: "From a base model to a small reasoner",
 		Settings: settings{*cold, *coldSteps, *rejectSteps, *secondSteps, *studentSteps, *asked, *kept, *prompts, *completions, *longest, *formWeight}}}
@@ -62,7 +66,7 @@ func run(ctx context.Context) (err error) {
 			err = errors.Join(err, f())
 		}
 	}()
-	if p.training, p.held, err = stages.Problems(&flags); err != nil {
+	if p.training, p.held, err = problems.Rows(&flags); err != nil {
 		return err
 	}
 	if err := p.stages(ctx); err != nil {
@@ -71,7 +75,7 @@ func run(ctx context.Context) (err error) {
 	column := stages.Column{Metric: "accuracy", Title: "right", Percent: true}
 	length := stages.Column{Metric: "completions/mean_length", Title: "tokens"}
 	out.Say("\n%s", p.run.Table(column, length))
-	return p.run.Report([]string{"The stages of DeepSeek-R1 (arXiv:2501.12948) on a small model. Stages 3 and 5 begin with fresh weights: the base model, and a small one that knows nothing."}, column, length)
+	return p.run.Report([]string{"The stages of DeepSeek-R1 (arXiv:2501.12948) on a small model. Stages 3 and 5 begin with the base model and a fresh adapter."}, column, length)
 }
 
 // stages runs them in order.
@@ -107,5 +111,5 @@ func (p *pipeline) stages(ctx context.Context) error {
 	if set, err = p.sample(ctx, second, len(p.prompts), 1); err != nil {
 		return err
 	}
-	return p.distill(ctx, second, set)
+	return p.distill(ctx, set)
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/examples/internal/stages"
 	"github.com/posttrain/posttrain/generate"
-	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rejection"
@@ -59,7 +57,7 @@ func (l *learner) export() func(dir string) error {
 
 // imitate fine-tunes a policy.
 func (p *pipeline) imitate(ctx context.Context, stage string, steps int, l *learner, set *data.Dataset) error {
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 2), Exam: l, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 4), Exam: l, Export: l.export()}
 	return p.run.FineTune(ctx, s, sft.Policy{Model: l.policy.Model, Adapter: l.policy.Adapter}, set)
 }
 
@@ -80,7 +78,7 @@ func (p *pipeline) coldStart(ctx context.Context, l *learner) error {
 // reinforce rewards right answers in the right form.
 func (p *pipeline) reinforce(ctx context.Context, stage string, steps int, l *learner) error {
 	right, form := verifiers()
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.4), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 1), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
 	return p.run.Reinforce(ctx, s, l.policy, stages.Task{
 		Prompts: p.prompts, Rewards: []rollout.Reward{{By: rewarder(right)}, {By: rewarder(form), Weight: *formWeight}},
 		Options: rlhf.Options{
@@ -109,33 +107,12 @@ func (p *pipeline) sample(ctx context.Context, l *learner, n, k int) (*data.Data
 	return round.Dataset()
 }
 
-// student is the small model that is distilled into: a Llama with half the layers and
-// half the width of the embedded model, and random weights.
-func student(of *auto.Checkpoint) (*auto.Checkpoint, error) {
-	teacher := of.Model.Config()
-	raw, err := json.Marshal(map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "vocab_size": teacher.VocabSize, "hidden_size": 64, "intermediate_size": 192,
-		"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 16, "max_position_embeddings": 1024, "rms_norm_eps": 1e-5,
-		"hidden_act": "silu", "tie_word_embeddings": true, "rope_theta": 10000.0, "eos_token_id": teacher.EOS,
-	})
-	if err != nil {
-		return nil, err
-	}
-	m, err := auto.New(raw, model.Random{Seed: flags.Seed}, model.LoadOptions{})
-	return &auto.Checkpoint{Model: m, Tokenizer: of.Tokenizer}, err
-}
-
-// distill teaches the student what the teacher says, with the hard prompts more often.
-func (p *pipeline) distill(ctx context.Context, teacher *learner, set *data.Dataset) error {
-	c, err := student(teacher.from)
+// distill teaches the base model anew what the teacher says, with the hard prompts more
+// often.
+func (p *pipeline) distill(ctx context.Context, set *data.Dataset) error {
+	l, err := p.base(ctx)
 	if err != nil {
 		return err
 	}
-	w, err := newWriter(ctx, c.Model, "", c, p.held)
-	if err != nil {
-		return err
-	}
-	defer w.gen.Close()
-	s := stages.Stage{Name: "5-distill", Steps: *studentSteps, LR: 3e-3, Exam: w, Export: func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }}
-	return p.run.FineTune(ctx, s, sft.Policy{Model: c.Model}, set)
+	return p.imitate(ctx, "5-distill", *studentSteps, l, set)
 }

@@ -15,11 +15,36 @@ import (
 	"github.com/posttrain/posttrain/rlhf/rollout"
 )
 
-// The form of an answer is that of DeepSeek-R1: reasoning in tags, then the answer.
-const opens, closes = "<think>", "</think>"
+// marks stand around the reasoning, in front of the answer.
+type marks struct{ opens, closes string }
+
+// notation is that of DeepSeek-R1, reasoning in tags. The embedded model has seen
+// digits, plus and equals alone, and learning to spell other characters would take it
+// longer than learning to reason: to "41+38=" it says "70+9=79".
+func notation() marks {
+	if flags.Model == "" && flags.Data == "" {
+		return marks{"", "="}
+	}
+	return marks{"<think>", "</think>"}
+}
+
+// verifier is 1 for a reasoning and an answer.
+func (n marks) verifier() reward.Verifier {
+	if n.opens != "" {
+		return reward.Think()
+	}
+	return reward.Func("form", func(s reward.Sample) (float64, error) {
+		way, answer, ok := strings.Cut(s.Completion, n.closes)
+		if ok && strings.TrimSpace(way) != "" && strings.TrimSpace(answer) != "" && !strings.Contains(answer, n.closes) {
+			return 1, nil
+		}
+		return 0, nil
+	})
+}
 
 // final is what stands behind the reasoning, all of it where there is none.
 func final(text string) (string, bool) {
+	closes := notation().closes
 	if at := strings.LastIndex(text, closes); at >= 0 {
 		text = text[at+len(closes):]
 	}
@@ -41,7 +66,7 @@ func verifiers() (right, form reward.Verifier) {
 			return 1, nil
 		}
 		return 0, nil
-	}), reward.Think()
+	}), notation().verifier()
 }
 
 // rewarder lets rollouts be scored by a verifier.

@@ -7,6 +7,7 @@ import (
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/data/answer"
 	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/examples/internal/stages"
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
@@ -30,7 +31,7 @@ type inputs struct {
 
 // open reads prompts and prepares exam and judge.
 func (in *inputs) open(ctx context.Context) error {
-	training, held, err := stages.Problems(&flags)
+	training, held, err := problems.Rows(&flags)
 	if err != nil {
 		return err
 	}

@@ -115,6 +115,9 @@ func WithAccuracy(e train.Event) train.Event {
 		return e
 	}
 	v, ok := e.Metrics.Value("eval_exact_match")
+	if !ok {
+		v, ok = e.Metrics.Value("eval_accuracy")
+	}
 	switch {
 	case ok && len(e.Fields) > len("{}"): // why the run was stopped
 		e.Fields = fmt.Appendf(nil, `{"accuracy":%g,%s`, v, e.Fields[1:])

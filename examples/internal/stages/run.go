@@ -9,6 +9,7 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/examples/internal/cli"
+	"github.com/posttrain/posttrain/examples/internal/problems"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/sft"
@@ -55,7 +56,7 @@ func (r *Run) loop(s Stage, computation any) (train.Options, error) {
 		exam = s.Exam
 	}
 	o := train.Options{
-		Optimizer: train.AdamW{LR: s.LR}, Schedule: train.Constant{Warmup: train.Warmup{Steps: min(5, s.Steps)}}, MaxSteps: s.Steps,
+		Optimizer: train.AdamW{LR: s.LR}, Schedule: train.Cosine{Warmup: train.Warmup{Steps: min(5, s.Steps)}}, MaxSteps: s.Steps,
 		EvalEvery: s.EvalEvery, SampleEvery: s.EvalEvery, SaveEvery: r.Flags.SaveEvery, Resume: r.Flags.Resume, Settings: raw, Evaluator: exam,
 		Watch: train.Watch{Metric: "eval_accuracy", HigherIsBetter: true}, Reporter: report.Run{Title: r.Title + ": " + s.Name},
 	}
@@ -87,9 +88,6 @@ func (r *Run) FineTune(ctx context.Context, s Stage, p sft.Policy, set *data.Dat
 func (r *Run) Reinforce(ctx context.Context, s Stage, p rlhf.Policy, t Task) error {
 	o := t.Options
 	o.Device, o.BaseModel, o.Export, o.Rollout.Seed = r.Flags.Device(), r.Flags.Model, s.Export, r.Flags.Seed
-	// Fine-tuning leaves the embedded model with logits so large that float32 rounds
-	// them by more than the trainer's assertion allows; the difference is logged.
-	o.Trusted = true
 	l, err := r.loop(s, o)
 	if err != nil {
 		return err
@@ -113,7 +111,7 @@ type Task struct {
 func (r *Run) train(ctx context.Context, s Stage, t *train.Trainer) error {
 	r.Out.Say("\n%s", s.Name)
 	r.Out.Expect(s.Steps)
-	err := t.Train(ctx, train.Hooks{Event: r.Out.Event})
+	err := t.Train(ctx, train.Hooks{Event: func(e train.Event) error { return r.Out.Event(problems.WithAccuracy(e)) }})
 	switch {
 	case errors.Is(err, context.Canceled) && r.Flags.Out != "":
 		return errors.Join(fmt.Errorf("stopped in stage %s after step %d; go on with -resume", s.Name, t.Step()), t.Save())

@@ -11,7 +11,7 @@ small=(-json -limit 100 -eval-limit 8 -prompts 8 -pairs 2 -steps-per-round 3 -st
 "$out/online_dpo" "${small[@]}" -out "$out/run" >"$out/lines"
 head -1 "$out/lines" | grep -q '^{"event":"start"'
 grep '"event":"step","step":1,' "$out/lines" | grep -q '"objective/scores":.*"judge/ties":'
-tail -1 "$out/lines" | grep -q '^{"event":"result","step":5.*"exact_match":'
+tail -1 "$out/lines" | grep -q '^{"event":"result","step":5.*"eval_exact_match":'
 for file in run.json metrics.jsonl samples.jsonl report.html adapter_config.json adapter_model.safetensors; do
   test -s "$out/run/$file"
 done

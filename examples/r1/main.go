@@ -13,8 +13,9 @@
 //	go run ./examples/r1 -out run1
 //	go run ./examples/r1 -model smollm2-135m -data gsm8k.jsonl -max-length 512 -max-completion 256 -out run1
 //
-// Measured with the embedded model: 18 % of held-out sums before, 70 % after the cold
-// start; the defaults have not been run beyond it.
+// Measured with the embedded model, defaults, one seed, 100 held-out sums: 18 % before,
+// 70 % after the cold start, then 48, 51, 46 and 12 % after the four other stages: the
+// pipeline runs, but reinforcement loses here what imitation taught.
 //
 // The run folder has one folder a stage, and report.html, which links to theirs.
 package main
@@ -44,7 +45,7 @@ var (
 	prompts      = flag.Int("prompts", 64, "prompts a step of RL")
 	completions  = flag.Int("completions", 8, "completions of each")
 	longest      = flag.Int("max-completion", 12, "tokens of a completion at most")
-	formWeight   = flag.Float64("format", 0.2, "weight of the right form beside the right answer")
+	formWeight   = flag.Float64("format", 0.05, "weight of the right form beside the right answer")
 )
 
 func main() {

@@ -78,7 +78,7 @@ func (p *pipeline) coldStart(ctx context.Context, l *learner) error {
 // reinforce rewards right answers in the right form.
 func (p *pipeline) reinforce(ctx context.Context, stage string, steps int, l *learner) error {
 	right, form := verifiers()
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 1), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.2), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
 	return p.run.Reinforce(ctx, s, l.policy, stages.Task{
 		Prompts: p.prompts, Rewards: []rollout.Reward{{By: rewarder(right)}, {By: rewarder(form), Weight: *formWeight}},
 		Options: rlhf.Options{

@@ -122,7 +122,7 @@ func (r row) combine(m Method, withBase bool) error {
 	return store(r.dst, out)
 }
 
-// store rounds values to the type of p and writes them into its memory.
+// store sets p to values, unless one is not finite in the type of p.
 func store(p *tensor.Param, values []float64) error {
 	wide, err := tensor.NewParam(p.Name(), values, p.Shape()...)
 	if err != nil {
@@ -135,16 +135,7 @@ func store(p *tensor.Param, values []float64) error {
 	if i := notFinite(narrow); i >= 0 {
 		return fmt.Errorf("blend: %s: element %d is %g, want a finite number", p.Name(), i, values[i])
 	}
-	switch {
-	case p.Data64() != nil:
-		copy(p.Data64(), narrow.Data64())
-	case p.Data() != nil:
-		copy(p.Data(), narrow.Data())
-	default:
-		copy(p.Data16(), narrow.Data16())
-	}
-	p.Changed()
-	return nil
+	return p.Set(values) // into memory of its own: the old may be a mapped file
 }
 
 // notFinite is the first element that is a NaN or an infinity, -1 for none.

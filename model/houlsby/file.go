@@ -25,6 +25,18 @@ type configFile struct {
 	Targets    []string `json:"target_modules"`
 }
 
+// config is what the file asks for, or what is wrong with it.
+func (f configFile) config() (Config, error) {
+	if f.PEFTType != PEFTType {
+		return Config{}, fmt.Errorf("%w: peft_type is %q, want %q", ErrConfig, f.PEFTType, PEFTType)
+	}
+	if f.Width < 1 || len(f.Targets) == 0 {
+		return Config{}, fmt.Errorf("%w: bottleneck is %d and target_modules %q, want 1 to %d and names", ErrConfig, f.Width, f.Targets, maxWidth)
+	}
+	c := Config{Width: f.Width, Activation: f.Activation, Targets: f.Targets, BaseModel: f.BaseModel, TaskType: f.TaskType}
+	return c, c.Validate()
+}
+
 // Load attaches the adapter in a folder that Save wrote to m under a name that is
 // not in use. Its parameters are frozen; SetTrainable makes training go on.
 func Load(m model.Model, name, dir string) (*Adapter, error) {
@@ -32,14 +44,8 @@ func Load(m model.Model, name, dir string) (*Adapter, error) {
 	if err := folder.ReadConfig(dir, &f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if f.PEFTType != PEFTType {
-		return nil, fmt.Errorf("%w: %s: peft_type is %q, want %q", ErrConfig, dir, f.PEFTType, PEFTType)
-	}
-	if f.Width < 1 || len(f.Targets) == 0 {
-		return nil, fmt.Errorf("%w: %s: bottleneck is %d and target_modules %q, want 1 to %d and names", ErrConfig, dir, f.Width, f.Targets, maxWidth)
-	}
-	c := Config{Width: f.Width, Activation: f.Activation, Targets: f.Targets, BaseModel: f.BaseModel, TaskType: f.TaskType}
-	if err := c.Validate(); err != nil {
+	c, err := f.config()
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := folder.Holds(filepath.Join(dir, folder.WeightsFile), 2*c.Width*m.Config().HiddenSize); err != nil {

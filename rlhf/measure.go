@@ -1,13 +1,10 @@
 package rlhf
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/posttrain/posttrain/internal/policy"
-	"github.com/posttrain/posttrain/rlhf/rollout"
-	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -177,67 +174,4 @@ func (s *stage) bookCorrection() {
 		}
 		x.ratios++
 	}
-}
-
-// Tolerances of the first step.
-const (
-	// samplerTol32 is for what package generate promises, that the raw log-probability
-	// of a token, in nats, is what training computes. Its 1e-5 hold for logits of a
-	// few nats; Gemma 3's are up to 44, where float32 numbers are 4e-6 apart, and its
-	// log-probabilities differ by 2e-5. A wrong temperature, mask or adapter shows in the
-	// second digit.
-	samplerTol32, samplerTol64 = 1e-4, 1e-9
-	// ratioTol is how far log-ratios may be from 0 where policies are the same:
-	// rounding in differently packed batches.
-	ratioTol32, ratioTol64 = 1e-4, 1e-9
-)
-
-// checkFirst asserts that the first step is on policy.
-func (s *stage) checkFirst(b *microBatch) error {
-	tol, samplerTol := ratioTol32, samplerTol32
-	if policy.Precision(s.policy.Model) == tensor.Float64 {
-		tol, samplerTol = ratioTol64, samplerTol64
-	}
-	at := 0
-	for _, c := range b.rows {
-		for t := range c.Tokens {
-			lp := s.seen.logProb[at]
-			at++
-			if !s.counts(c, t) {
-				continue
-			}
-			scale := math.Max(1, math.Abs(lp))
-			if c.Old != nil && s.fromNow(c, t) && !(math.Abs(lp-c.Old[t]) <= tol*scale) {
-				return fmt.Errorf("%w: group %d, token %d: log-ratio to the policy that sampled is %g, want 0", ErrFirstStep, c.Group, t, lp-c.Old[t])
-			}
-			if c.Ref != nil && s.reference != nil && s.reference.start && !(math.Abs(lp-c.Ref[t]) <= tol*scale) {
-				return fmt.Errorf("%w: group %d, token %d: log-ratio to the reference is %g, want 0", ErrFirstStep, c.Group, t, lp-c.Ref[t])
-			}
-			if sampled, ok := s.comparable(c, t); ok && !(math.Abs(lp-sampled) <= samplerTol*scale) {
-				return fmt.Errorf("%w: group %d, token %d: its log-probability is %g for the trainer and %g for the sampler (Options.Trusted skips this test)", ErrFirstStep, c.Group, t, lp, sampled)
-			}
-		}
-	}
-	return nil
-}
-
-// fromNow says whether a token comes from the policy as it stands.
-func (s *stage) fromNow(c *rollout.Completion, t int) bool { return c.Tokens[t].Version == 0 }
-
-// comparable is the sampler's log-probability of a token where the trainer must
-// compute the same: the policy's own generator sampled it, and from a distribution
-// that the trainer knows.
-func (s *stage) comparable(c *rollout.Completion, t int) (float64, bool) {
-	if s.generator == nil || s.opts.Trusted || s.policy.Model.Config().RoPE.LengthDependent() {
-		return 0, false
-	}
-	o := &s.opts.Generate
-	whole := o.TopK == 0 && (o.TopP == 0 || o.TopP == 1) && o.MinP == 0
-	switch {
-	case whole:
-		return c.Tokens[t].SamplerLogProb, true
-	case o.Temperature == 1:
-		return c.Tokens[t].LogProb, true
-	}
-	return 0, false
 }

@@ -22,14 +22,15 @@ import (
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/sft"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 40, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 20, EvalLimit: 100}
+	flags = cli.Flags{Rank: 16, Steps: 80, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 100, EvalEvery: 40, EvalLimit: 100}
 
-	warmup      = flag.Int("warmup", 120, "steps of the warm-up")
+	warmup      = flag.Int("warmup", 300, "steps of the warm-up")
 	shown       = flag.Int("examples", 2000, "rows that the warm-up learns from")
 	called      = flag.Float64("called", 0.5, "share of them in which the tool is called; the rows of -data are taken as they are")
 	prompts     = flag.Int("prompts", 64, "problems an optimizer step of RL")
@@ -52,7 +53,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	a, err := stages.Adapter(&flags, c, callOpens+replyEnds)
+	a, err := stages.Adapter(&flags, c, callOpens+"+"+callEnds+replyEnds)
 	if err != nil {
 		return err
 	}
@@ -68,6 +69,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer g.Close()
+	if err := in.prepare(ctx, c, g); err != nil {
+		return err
+	}
 	e := newExam(rollout.Converse(g, generate.Options{MaxTokens: in.maxTokens, Stop: []string{callEnds}}, calculator{c.Tokenizer}), in, c.Tokenizer)
 	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.training), len(in.held))
 
@@ -75,7 +79,7 @@ func run(ctx context.Context) error {
 	if err := r.FineTune(ctx, stages.Stage{Name: "warm-up", Steps: *warmup, LR: stages.LearningRate(&flags, 4)}, sft.Policy{Model: c.Model, Adapter: a}, in.examples); err != nil {
 		return err
 	}
-	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 1), EvalEvery: flags.EvalEvery}
+	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 0.5), EvalEvery: flags.EvalEvery}
 	if flags.Full {
 		rl.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
 	}
@@ -99,7 +103,7 @@ type settings struct {
 // task lets the policy find out what pays.
 func task(c *auto.Checkpoint, in *inputs, e *exam) stages.Task {
 	return stages.Task{Prompts: in.training, Rewards: e.rewards(), Options: rlhf.Options{
-		Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Rollout: rollout.Options{Prompts: *prompts, Completions: *completions},
+		Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Advantages: rlhf.GroupAdvantages{GroupOptions: advantage.GroupOptions{Scale: advantage.NoScale}}, Rollout: rollout.Options{Prompts: *prompts, Completions: *completions},
 		Generate: generate.Options{MaxTokens: in.maxTokens, Temperature: *temperature, Stop: []string{callEnds}},
 		Decode:   generate.Text(c.Tokenizer.NewStream), Environment: calculator{c.Tokenizer}, MicroTokens: max(flags.BatchTokens, in.longest),
 	}}

@@ -33,12 +33,12 @@ import (
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 40, BatchTokens: 2048, MaxLength: 64, Seed: 42, SaveEvery: 100, EvalLimit: 100}
+	flags = cli.Flags{Rank: 16, Steps: 160, BatchTokens: 2048, MaxLength: 64, Seed: 42, SaveEvery: 100, EvalLimit: 100}
 
 	cold         = flag.Int("cold", 1000, "written solutions of the cold start")
 	coldSteps    = flag.Int("cold-steps", 200, "steps of the cold start")
 	rejectSteps  = flag.Int("reject-steps", 200, "steps on what rejection sampling kept")
-	secondSteps  = flag.Int("second-steps", 20, "steps of the second RL; -steps says how many the first has")
+	secondSteps  = flag.Int("second-steps", 80, "steps of the second RL; -steps says how many the first has")
 	studentSteps = flag.Int("student-steps", 200, "steps of the distillation")
 	asked        = flag.Int("asked", 1000, "prompts of rejection sampling")
 	kept         = flag.Int("kept", 4, "samples of each, and the most that are kept of a hard one")

@@ -9,6 +9,7 @@ import (
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
+	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rejection"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/sft"
@@ -36,7 +37,7 @@ func (p *pipeline) base(ctx context.Context) (*learner, error) {
 		return nil, err
 	}
 	p.closers = append(p.closers, c.Close)
-	a, err := stages.Adapter(&flags, c, "")
+	a, err := stages.Adapter(&flags, c, "+=")
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +79,11 @@ func (p *pipeline) coldStart(ctx context.Context, l *learner) error {
 // reinforce rewards right answers in the right form.
 func (p *pipeline) reinforce(ctx context.Context, stage string, steps int, l *learner) error {
 	right, form := verifiers()
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.2), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.5), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
 	return p.run.Reinforce(ctx, s, l.policy, stages.Task{
 		Prompts: p.prompts, Rewards: []rollout.Reward{{By: rewarder(right)}, {By: rewarder(form), Weight: *formWeight}},
 		Options: rlhf.Options{
-			Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Rollout: rollout.Options{Prompts: *prompts, Completions: *completions},
+			Objective: rlhf.Objective{Policy: rlhf.DAPO{}}, Advantages: rlhf.GroupAdvantages{GroupOptions: advantage.GroupOptions{Scale: advantage.NoScale}}, Rollout: rollout.Options{Prompts: *prompts, Completions: *completions},
 			Generate: generate.Options{MaxTokens: *longest, Temperature: 1}, Decode: generate.Text(l.from.Tokenizer.NewStream), MicroTokens: max(flags.BatchTokens, flags.MaxLength),
 		},
 	})

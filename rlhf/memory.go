@@ -2,6 +2,7 @@ package rlhf
 
 import (
 	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -21,10 +22,6 @@ func PlanMemory(p Policy, longest int, o Options) (Memory, error) {
 	o = o.withDefaults().forPrompts(longest)
 	params := policy.Policy(p).Params()
 	m := policy.Plan(p.Model.Params(), params, p.Adapter != nil, 0)
-	if o.Critic != nil {
-		own := policy.Bytes(o.Critic.own())
-		m.Gradients, m.Optimizer = m.Gradients+own, m.Optimizer+2*own
-	}
 	if _, ref := o.needs(); ref && o.Reference.Model == nil && (p.Adapter == nil || !o.Reference.Base && !p.Adapter.Zero()) {
 		m.Reference = policy.Bytes(params)
 	}
@@ -36,7 +33,29 @@ func PlanMemory(p Policy, longest int, o Options) (Memory, error) {
 	// backward pass.
 	pl, err := plan(p, &o, params)
 	m.Arena = int64(pl.Arena)
-	return m, err
+	if o.Critic == nil || err != nil {
+		return m, err
+	}
+	return m, o.Critic.plan(p, &o, &m)
+}
+
+// plan adds what the critic takes. It shares the arena.
+func (c *Critic) plan(p Policy, o *Options, m *Memory) error {
+	own := policy.Bytes(c.own())
+	m.Gradients, m.Optimizer = m.Gradients+own, m.Optimizer+2*own
+	if m.Weights += own; c.Model != nil && c.Adapter != nil {
+		for _, q := range c.Model.Params() {
+			m.Weights += int64(q.Bytes())
+		}
+	}
+	j := &judge{Critic: c.withDefaults(), params: c.own()}
+	g, co, err := j.describe(p, o)
+	if err != nil {
+		return err
+	}
+	pl, err := tensor.DryPlan(g, j.outputs(), co)
+	m.Arena = max(m.Arena, int64(pl.Arena))
+	return err
 }
 
 // fits compares the plan with the limit.

@@ -80,7 +80,7 @@ func measureGRPO(ctx context.Context, s *settings, r *result) error {
 		r.Extra[name+"_share"] = median(timed[name][s.warm:])
 	}
 	if s.profile {
-		printTimings(t.Timings())
+		return printProfile(t)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func main() {
 	flag.BoolVar(&s.mapped, "mapped", false, "map the weights instead of copying them (task load)")
 	flag.BoolVar(&s.full, "full", false, "train all weights instead of an adapter")
 	flag.BoolVar(&s.recompute, "recompute", false, "compute activations again instead of keeping them")
-	flag.BoolVar(&s.profile, "profile", false, "print where the time of a step goes, by op, to stderr")
+	flag.BoolVar(&s.profile, "profile", false, "print where the time of a step goes, by op, and the memory, to stderr")
 	flag.BoolVar(&s.json, "json", false, "one JSON object a line")
 	flag.Uint64Var(&s.seed, "seed", 42, "of weights, data and adapters")
 	flag.Parse()

@@ -84,7 +84,7 @@ func measureReward(ctx context.Context, s *settings, r *result) error {
 	}
 	r.Extra = map[string]float64{"pairs_per_second": float64(s.pairs) / r.StepSeconds}
 	if s.profile {
-		printTimings(t.Timings())
+		return printProfile(t)
 	}
 	return nil
 }

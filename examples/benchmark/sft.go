@@ -95,7 +95,7 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	if s.profile {
-		printTimings(t.Timings())
+		return printProfile(t)
 	}
 	return nil
 }
@@ -127,9 +127,15 @@ func (s *settings) timeStepsWith(ctx context.Context, t *train.Trainer, r *resul
 	return nil
 }
 
-// printTimings lists where the time went.
-func printTimings(list []tensor.Timing) {
-	for _, t := range list {
+// printProfile lists where time and memory went.
+func printProfile(t interface {
+	Timings() []tensor.Timing
+	Memory() (train.Memory, error)
+}) error {
+	for _, t := range t.Timings() {
 		fmt.Fprintf(os.Stderr, "%-32s %6d calls %10.3f s\n", t.Op, t.Calls, t.Total.Seconds())
 	}
+	m, err := t.Memory()
+	fmt.Fprintln(os.Stderr, m)
+	return err
 }

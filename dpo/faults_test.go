@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
 
 func TestOptionsReportAllFaults(t *testing.T) {
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	err := dpo.Options{
 		Beta: -1, LDAlpha: new(1.5), MicroTokens: 1, MaxPairs: -1, Divergence: dpo.Alpha{Coef: math.NaN()},
 		Loss: dpo.Sum{
@@ -37,7 +38,7 @@ func TestOptionsReportAllFaults(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	src := batcher(t, somePairs(5), dpo.BatchOptions{})
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	removed, err := lora.Attach(m, "gone", lora.Config{})
 	require.NoError(t, err)
 	removed.Remove()
@@ -69,11 +70,11 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func TestTooLittleMemoryIsRefusedWithNumbers(t *testing.T) {
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
-	_, err := dpo.New(p, steps(t), dpo.Options{MemoryLimit: 1000}, plain(1))
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
+	_, err := dpo.New(p, steps(t), dpo.Options{MemoryLimit: 1000}, trial.Loop(1))
 	require.ErrorIs(t, err, dpo.ErrMemory)
 	require.ErrorContains(t, err, "activations")
-	tr, err := dpo.New(p, steps(t), dpo.Options{}, plain(1))
+	tr, err := dpo.New(p, steps(t), dpo.Options{}, trial.Loop(1))
 	require.NoError(t, err)
 	got, err := tr.Memory()
 	require.NoError(t, err)
@@ -87,8 +88,8 @@ func TestMicroBatchesThatDoNotFitAreRefused(t *testing.T) {
 	for i, p := range somePairs(3) {
 		b.Add(p, int32(i))
 	}
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
-	tr, err := dpo.New(p, &fixedSteps{steps: []dpo.Step{{Micro: []dpo.Batch{b}}}}, dpo.Options{MaxPairs: 2}, plain(1))
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
+	tr, err := dpo.New(p, &trial.Steps[dpo.Step]{List: []dpo.Step{{Micro: []dpo.Batch{b}}}}, dpo.Options{MaxPairs: 2}, trial.Loop(1))
 	require.NoError(t, err)
 	for _, err := range tr.Steps(t.Context()) {
 		require.ErrorContains(t, err, "want at most")

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -28,8 +29,8 @@ func TestReferenceFreeRunsComputeNoReference(t *testing.T) {
 		b.AddShared(p, int32(i))
 	}
 	for _, l := range freeLosses() {
-		src := &fixedSteps{steps: []dpo.Step{{Micro: []dpo.Batch{b}}}}
-		tr, err := dpo.New(dpo.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, src, dpo.Options{Loss: l}, plain(1))
+		src := &trial.Steps[dpo.Step]{List: []dpo.Step{{Micro: []dpo.Batch{b}}}}
+		tr, err := dpo.New(dpo.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, src, dpo.Options{Loss: l}, trial.Loop(1))
 		require.NoError(t, err, l.Name())
 		for s, err := range tr.Steps(t.Context()) {
 			require.NoError(t, err, l.Name())
@@ -38,30 +39,30 @@ func TestReferenceFreeRunsComputeNoReference(t *testing.T) {
 			assert.Negative(t, chosen, "%s: β times a log-probability, or a function of it", l.Name())
 		}
 	}
-	_, err := dpo.New(dpo.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, &fixedSteps{},
-		dpo.Options{Loss: dpo.Sum{{Loss: dpo.SimPO{}, Weight: 1}, {Loss: dpo.Sigmoid{}, Weight: 1}}}, plain(1))
+	_, err := dpo.New(dpo.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, &trial.Steps[dpo.Step]{},
+		dpo.Options{Loss: dpo.Sum{{Loss: dpo.SimPO{}, Weight: 1}, {Loss: dpo.Sigmoid{}, Weight: 1}}}, trial.Loop(1))
 	require.ErrorContains(t, err, "Batcher")
 }
 
 // ORPO learns prompts too: computed once and shared, or once for each answer.
 func TestORPOLearnsSharedPrompts(t *testing.T) {
-	one := func(separate bool, micro int) outcome {
+	one := func(separate bool, micro int) trial.Outcome {
 		src := batcher(t, somePairs(6), dpo.BatchOptions{PairsPerStep: 6, Separate: separate, Sequential: true, TokensPerMicro: micro})
-		return runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float64), false), src, dpo.Options{Loss: dpo.ORPO{}}, plain(1))
+		return runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float64), false), src, dpo.Options{Loss: dpo.ORPO{}}, trial.Loop(1))
 	}
 	separate := one(true, 256)
-	for _, other := range []outcome{one(false, 256), one(false, 24), one(true, 40)} {
-		closeTo(t, separate.losses, other.losses, layoutTol64, "loss")
-		closeTo(t, separate.grads, other.grads, layoutTol64, "gradient")
+	for _, other := range []trial.Outcome{one(false, 256), one(false, 24), one(true, 40)} {
+		trial.Close(t, separate.Losses, other.Losses, layoutTol64, "loss")
+		trial.Close(t, separate.Grads, other.Grads, layoutTol64, "gradient")
 	}
 	// Without the prompt it would be another loss.
-	rest := runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float64), false),
+	rest := runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float64), false),
 		batcher(t, somePairs(6), dpo.BatchOptions{PairsPerStep: 6, Sequential: true}),
 		dpo.Options{Loss: dpo.LossFunc(func(g *tensor.Graph, in dpo.LogProbs) dpo.Terms {
 			in.PromptLikelihood, in.MeanTextTokens = tensor.Scale(in.ChosenLikelihood, 0), in.MeanChosenTokens
 			return dpo.ORPO{}.Build(g, in)
-		}), Reference: dpo.Reference{Base: true}}, plain(1))
-	assert.Greater(t, diff(separate.losses[0], rest.losses[0]), 1e-3)
+		}), Reference: dpo.Reference{Base: true}}, trial.Loop(1))
+	assert.Greater(t, diff(separate.Losses[0], rest.Losses[0]), 1e-3)
 }
 
 // An answer that is certain, and one that is empty, leave ORPO finite (trap T23).
@@ -69,8 +70,8 @@ func TestORPOOfCertainAnswersIsFinite(t *testing.T) {
 	pairs := somePairs(3)
 	pairs[0].Rejected = nil
 	src := batcher(t, pairs, dpo.BatchOptions{PairsPerStep: 3})
-	got := runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float32), true), src, dpo.Options{Loss: dpo.ORPO{}}, plain(2))
-	for _, v := range append(got.losses, got.values...) {
+	got := runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float32), true), src, dpo.Options{Loss: dpo.ORPO{}}, trial.Loop(2))
+	for _, v := range append(got.Losses, got.Values...) {
 		assert.False(t, v != v || v-v != 0, "got %v", v)
 	}
 }

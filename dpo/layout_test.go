@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -21,17 +22,17 @@ const (
 // A prompt that both answers share is computed once, with the gradients of
 // separate texts.
 func TestSharedPromptsAreLikeSeparateTexts(t *testing.T) {
-	for family := range configs {
+	for _, family := range trial.Families() {
 		for dt, tol := range map[tensor.Dtype]float64{tensor.Float64: layoutTol64, tensor.Float32: layoutTol32} {
 			t.Run(family+" "+dt.String(), func(t *testing.T) {
-				one := func(separate bool) outcome {
+				one := func(separate bool) trial.Outcome {
 					src := batcher(t, somePairs(6), dpo.BatchOptions{PairsPerStep: 6, Separate: separate, Sequential: true})
-					p := adapted(t, tinyModel(t, family, dt), false)
-					return runSteps(t, p, src, dpo.Options{Reference: dpo.Reference{Base: true}}, plain(1))
+					p := adapted(t, trial.Model(t, family, dt), false)
+					return runSteps(t, p, src, dpo.Options{Reference: dpo.Reference{Base: true}}, trial.Loop(1))
 				}
 				separate, shared := one(true), one(false)
-				closeTo(t, separate.losses, shared.losses, tol, "loss")
-				closeTo(t, separate.grads, shared.grads, tol, "gradient")
+				trial.Close(t, separate.Losses, shared.Losses, tol, "loss")
+				trial.Close(t, separate.Grads, shared.Grads, tol, "gradient")
 			})
 		}
 	}
@@ -44,7 +45,7 @@ func TestMicroBatchesAddUp(t *testing.T) {
 	for _, l := range losses {
 		t.Run(l.Name(), func(t *testing.T) {
 			pairs := somePairs(6)
-			cut := func(sizes ...int) outcome {
+			cut := func(sizes ...int) trial.Outcome {
 				var step dpo.Step
 				at := 0
 				for _, n := range sizes {
@@ -55,13 +56,13 @@ func TestMicroBatchesAddUp(t *testing.T) {
 					}
 					step.Micro = append(step.Micro, b)
 				}
-				p := adapted(t, tinyModel(t, "llama", tensor.Float64), false)
+				p := adapted(t, trial.Model(t, "llama", tensor.Float64), false)
 				o := dpo.Options{Loss: l, MicroTokens: 256, MaxPairs: 6, Reference: dpo.Reference{Base: true}}
-				return runSteps(t, p, &fixedSteps{steps: []dpo.Step{step}}, o, plain(1))
+				return runSteps(t, p, &trial.Steps[dpo.Step]{List: []dpo.Step{step}}, o, trial.Loop(1))
 			}
 			if d, ok := l.(dpo.Described); ok && d.Traits(0.1).BatchCoupled {
-				tr, err := dpo.New(adapted(t, tinyModel(t, "llama", tensor.Float64), false), batcher(t, pairs, dpo.BatchOptions{PairsPerStep: 6, TokensPerMicro: 32}),
-					dpo.Options{Loss: l}, plain(1))
+				tr, err := dpo.New(adapted(t, trial.Model(t, "llama", tensor.Float64), false), batcher(t, pairs, dpo.BatchOptions{PairsPerStep: 6, TokensPerMicro: 32}),
+					dpo.Options{Loss: l}, trial.Loop(1))
 				require.NoError(t, err)
 				for _, err := range tr.Steps(t.Context()) {
 					assert.ErrorContains(t, err, "whose pairs must be seen together")
@@ -69,9 +70,9 @@ func TestMicroBatchesAddUp(t *testing.T) {
 				return
 			}
 			whole := cut(6)
-			for _, other := range []outcome{cut(1, 1, 1, 1, 1, 1), cut(4, 2)} {
-				closeTo(t, whole.losses, other.losses, layoutTol64, "loss")
-				closeTo(t, whole.grads, other.grads, layoutTol64, "gradient")
+			for _, other := range []trial.Outcome{cut(1, 1, 1, 1, 1, 1), cut(4, 2)} {
+				trial.Close(t, whole.Losses, other.Losses, layoutTol64, "loss")
+				trial.Close(t, whole.Grads, other.Grads, layoutTol64, "gradient")
 			}
 		})
 	}
@@ -89,10 +90,10 @@ func TestPerMicroBatchIsAMeanOfMeans(t *testing.T) {
 			}
 			step.Micro = append(step.Micro, b)
 		}
-		loop := plain(1)
+		loop := trial.Loop(1)
 		loop.Denominator = d
-		p := adapted(t, tinyModel(t, "llama", tensor.Float64), false)
-		return runSteps(t, p, &fixedSteps{steps: []dpo.Step{step}}, dpo.Options{Loss: dpo.NLL{}, MicroTokens: 256, Reference: dpo.Reference{Base: true}}, loop).losses[0]
+		p := adapted(t, trial.Model(t, "llama", tensor.Float64), false)
+		return runSteps(t, p, &trial.Steps[dpo.Step]{List: []dpo.Step{step}}, dpo.Options{Loss: dpo.NLL{}, MicroTokens: 256, Reference: dpo.Reference{Base: true}}, loop).Losses[0]
 	}
 	assert.Greater(t, diff(run(train.PerStep), run(train.PerMicroBatch)), 1e-4, "these two batches have other means")
 }

@@ -1,7 +1,6 @@
 package dpo_test
 
 import (
-	"io"
 	"math"
 	"path/filepath"
 	"strings"
@@ -12,10 +11,10 @@ import (
 
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -138,12 +137,12 @@ func replay(t *testing.T, dir string) {
 			assert.InDelta(t, value, got, tol, "%s of step %d", name, n)
 		}
 		if n == 0 {
-			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm))
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compareWeights(t, dir, tr)
+	trial.Weights(t, dir, tr, weightTol)
 }
 
 // skips says which metrics cannot be compared: the mean logits of CPO and ORPO are
@@ -155,26 +154,10 @@ func (r *recorded) skips(name string) bool {
 	return strings.HasPrefix(name, "logits/") || r.Trainer == "cpo" && name == "nll_loss"
 }
 
-// recordedSteps feeds recorded micro-batches to the trainer.
-type recordedSteps struct {
-	steps []dpo.Step
-	at    int
-}
-
-// Next implements dpo.StepSource.
-func (r *recordedSteps) Next(step *dpo.Step) error {
-	if r.at == len(r.steps) {
-		return io.EOF
-	}
-	*step = r.steps[r.at]
-	r.at++
-	return nil
-}
-
 // micros makes pairs of the recorded batches. DPO's first half is chosen rows; CPO
 // and ORPO keep chosen and rejected rows apart.
-func micros(t *testing.T, run *recorded) *recordedSteps {
-	src := &recordedSteps{}
+func micros(t *testing.T, run *recorded) *trial.Steps[dpo.Step] {
+	src := &trial.Steps[dpo.Step]{}
 	for _, s := range run.Steps {
 		var step dpo.Step
 		for _, m := range s.Micro {
@@ -196,9 +179,9 @@ func micros(t *testing.T, run *recorded) *recordedSteps {
 			}
 			step.Micro = append(step.Micro, b)
 		}
-		src.steps = append(src.steps, step)
+		src.List = append(src.List, step)
 	}
-	require.NotEmpty(t, src.steps)
+	require.NotEmpty(t, src.List)
 	return src
 }
 
@@ -218,46 +201,4 @@ func text(in map[string]grid, side string, row int) (prompt, answer []int32) {
 		}
 	}
 	return prompt, answer
-}
-
-func compareGradients(t *testing.T, dir string, tr *dpo.Trainer, factor float64) {
-	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		limit := 0.0
-		for _, v := range want {
-			limit = math.Max(limit, math.Abs(float64(v)))
-		}
-		for i, g := range p.Grad() {
-			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func compareWeights(t *testing.T, dir string, tr *dpo.Trainer) {
-	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		for i, v := range p.Data() {
-			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-// fixtureTensor finds a parameter by our name or by PEFT's.
-func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
-	t.Helper()
-	for _, n := range []string{name, "base_model.model." + name + ".weight"} {
-		if x, err := f.Tensor(n); err == nil {
-			v, err := x.Float32()
-			require.NoError(t, err)
-			return v
-		}
-	}
-	require.Fail(t, "the fixture lacks "+name)
-	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/tensor"
@@ -19,7 +20,7 @@ import (
 // opinionated is a model whose next token depends strongly on those before it.
 func opinionated(t *testing.T) model.Model {
 	t.Helper()
-	m, err := auto.New([]byte(configs["llama"]), model.Random{Seed: 4, Std: 0.6}, model.LoadOptions{})
+	m, err := auto.New([]byte(trial.Config("llama")), model.Random{Seed: 4, Std: 0.6}, model.LoadOptions{})
 	require.NoError(t, err)
 	return m
 }
@@ -33,7 +34,7 @@ func written(t *testing.T, m model.Model, n int, seed uint64) []dpo.Pair {
 	defer g.Close()
 	prompts := make([][]int32, n)
 	for i := range prompts {
-		prompts[i] = []int32{int32(i % tinyVocab)}
+		prompts[i] = []int32{int32(i % trial.Vocab)}
 	}
 	texts, err := g.Generate(t.Context(), prompts, generate.Options{MaxTokens: 16, Temperature: 1, IgnoreEOS: true, Seed: seed})
 	require.NoError(t, err)
@@ -86,7 +87,7 @@ func TestPerplexityFilterKeepsTheReferencesOwnTexts(t *testing.T) {
 // Scores are what generation says of the same tokens, however they are packed.
 func TestScoresAreThoseOfTheModel(t *testing.T) {
 	const tol = 1e-5 // float32, as generate promises
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	pairs := written(t, m, 20, 3)
 	g, err := generate.New(m, generate.Config{Sequences: 20, Context: 32})
 	require.NoError(t, err)
@@ -130,7 +131,7 @@ func TestPerplexityBound(t *testing.T) {
 }
 
 func TestNewScorerRefuses(t *testing.T) {
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	_, err := dpo.NewScorer(m, "missing", dpo.ScoreOptions{})
 	require.ErrorIs(t, err, dpo.ErrOptions)
 	_, err = dpo.NewScorer(m, "", dpo.ScoreOptions{MicroTokens: -1})

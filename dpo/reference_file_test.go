@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -17,13 +18,13 @@ import (
 // A file of log-probabilities gives the run that computes them itself, bit for
 // bit, and is read the second time.
 func TestReferenceFileIsTheReference(t *testing.T) {
-	fresh := func() dpo.Policy { return adapted(t, tinyModel(t, "qwen3", tensor.Float32), false) }
-	want := runSteps(t, fresh(), steps(t), dpo.Options{Reference: dpo.Reference{Cached: true}}, plain(4))
+	fresh := func() dpo.Policy { return adapted(t, trial.Model(t, "qwen3", tensor.Float32), false) }
+	want := runSteps(t, fresh(), steps(t), dpo.Options{Reference: dpo.Reference{Cached: true}}, trial.Loop(4))
 	o := dpo.Options{Reference: dpo.Reference{File: filepath.Join(t.TempDir(), "ref.safetensors")}}
-	require.Equal(t, want, runSteps(t, fresh(), steps(t), o, plain(4)), "computed and written")
+	require.Equal(t, want, runSteps(t, fresh(), steps(t), o, trial.Loop(4)), "computed and written")
 	before, err := os.Stat(o.Reference.File)
 	require.NoError(t, err)
-	require.Equal(t, want, runSteps(t, fresh(), steps(t), o, plain(4)), "read")
+	require.Equal(t, want, runSteps(t, fresh(), steps(t), o, trial.Loop(4)), "read")
 	after, err := os.Stat(o.Reference.File)
 	require.NoError(t, err)
 	require.Equal(t, before.ModTime(), after.ModTime(), "it is not written again")
@@ -37,25 +38,25 @@ func TestCachedIsLiveBitForBit(t *testing.T) {
 		return batcher(t, somePairs(6), dpo.BatchOptions{PairsPerStep: 6, Sequential: true})
 	}
 	for name, zero := range map[string]bool{"base": true, "copy of the adapter": false} {
-		fresh := func() dpo.Policy { return adapted(t, tinyModel(t, "llama", tensor.Float32), zero) }
-		want := runSteps(t, fresh(), whole(), dpo.Options{}, plain(4))
-		got := runSteps(t, fresh(), whole(), dpo.Options{Reference: dpo.Reference{Cached: true}}, plain(4))
+		fresh := func() dpo.Policy { return adapted(t, trial.Model(t, "llama", tensor.Float32), zero) }
+		want := runSteps(t, fresh(), whole(), dpo.Options{}, trial.Loop(4))
+		got := runSteps(t, fresh(), whole(), dpo.Options{Reference: dpo.Reference{Cached: true}}, trial.Loop(4))
 		assert.Equal(t, want, got, name)
 	}
 }
 
 func TestReferenceFileRefusesWhatItIsNotOf(t *testing.T) {
-	fresh := func(family string) dpo.Policy { return adapted(t, tinyModel(t, family, tensor.Float32), false) }
+	fresh := func(family string) dpo.Policy { return adapted(t, trial.Model(t, family, tensor.Float32), false) }
 	path := filepath.Join(t.TempDir(), "ref.safetensors")
 	with := func(r dpo.Reference) dpo.Options { r.File = path; return dpo.Options{Reference: r} }
-	runSteps(t, fresh("llama"), steps(t), with(dpo.Reference{}), plain(1))
+	runSteps(t, fresh("llama"), steps(t), with(dpo.Reference{}), trial.Loop(1))
 	stale := fresh("llama")
 	for _, p := range stale.Adapter.Params() {
 		v := make([]float64, p.Len())
 		require.NoError(t, p.Set(v))
 		break
 	}
-	renamed := tinyModel(t, "llama", tensor.Float32)
+	renamed := trial.Model(t, "llama", tensor.Float32)
 	_, err := adapted(t, renamed, false).Adapter.Clone("other")
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
@@ -72,7 +73,7 @@ func TestReferenceFileRefusesWhatItIsNotOf(t *testing.T) {
 		"named":   {fresh("llama"), steps(t), dpo.Reference{Model: renamed, Adapter: "other"}, "adapter differs"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := dpo.New(c.p, c.src, with(c.r), plain(1))
+			_, err := dpo.New(c.p, c.src, with(c.r), trial.Loop(1))
 			require.ErrorIs(t, err, dpo.ErrCache)
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, path)
@@ -84,7 +85,7 @@ func TestReferenceFileRefusesWhatItIsNotOf(t *testing.T) {
 // noticed by its numbers.
 func TestReferenceFileNoticesAnotherAdapterOfTheSameName(t *testing.T) {
 	named := func(scale float64) (model.Model, dpo.Options) {
-		m := tinyModel(t, "llama", tensor.Float32)
+		m := trial.Model(t, "llama", tensor.Float32)
 		p := adapted(t, m, false)
 		for _, q := range p.Adapter.Params() {
 			v := make([]float64, q.Len())
@@ -98,10 +99,10 @@ func TestReferenceFileNoticesAnotherAdapterOfTheSameName(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ref.safetensors")
 	_, o := named(1)
 	o.Reference.File = path
-	runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float32), true), steps(t), o, plain(1))
+	runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float32), true), steps(t), o, trial.Loop(1))
 	_, o = named(1.001)
 	o.Reference.File = path
-	_, err := dpo.New(adapted(t, tinyModel(t, "llama", tensor.Float32), true), steps(t), o, plain(1))
+	_, err := dpo.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), steps(t), o, trial.Loop(1))
 	require.ErrorIs(t, err, dpo.ErrCache)
 	require.ErrorContains(t, err, "how the model computes, differs")
 }
@@ -109,7 +110,7 @@ func TestReferenceFileNoticesAnotherAdapterOfTheSameName(t *testing.T) {
 func TestReferenceFileRefusesOtherFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ref.safetensors")
 	require.NoError(t, os.WriteFile(path, []byte("no safetensors file at all"), 0o600))
-	_, err := dpo.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), steps(t), dpo.Options{Reference: dpo.Reference{File: path}}, plain(1))
+	_, err := dpo.New(adapted(t, trial.Model(t, "llama", tensor.Float32), false), steps(t), dpo.Options{Reference: dpo.Reference{File: path}}, trial.Loop(1))
 	require.ErrorContains(t, err, path)
 }
 
@@ -118,7 +119,7 @@ func TestEvaluationHasAFileOfItsOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ref.safetensors")
 	for range 2 {
 		eval := batcher(t, somePairs(5), dpo.BatchOptions{Epochs: 1, Sequential: true})
-		tr, err := dpo.New(adapted(t, tinyModel(t, "llama", tensor.Float32), true), steps(t), dpo.Options{EvalData: eval, Reference: dpo.Reference{File: path}}, plain(1))
+		tr, err := dpo.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), steps(t), dpo.Options{EvalData: eval, Reference: dpo.Reference{File: path}}, trial.Loop(1))
 		require.NoError(t, err)
 		require.NoError(t, tr.Train(t.Context(), train.Hooks{}))
 	}
@@ -127,8 +128,8 @@ func TestEvaluationHasAFileOfItsOwn(t *testing.T) {
 
 // A trainer that cannot be made leaves no adapter behind.
 func TestFailedNewLeavesNoReferenceAttached(t *testing.T) {
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), false)
-	loop := plain(1)
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), false)
+	loop := trial.Loop(1)
 	loop.Out = filepath.Join(t.TempDir(), "file", "below")
 	require.NoError(t, os.WriteFile(filepath.Dir(loop.Out), nil, 0o600))
 	for range 2 {
@@ -136,7 +137,7 @@ func TestFailedNewLeavesNoReferenceAttached(t *testing.T) {
 		require.Error(t, err)
 		require.False(t, model.HasAdapter(p.Model, "reference"))
 	}
-	_, err := dpo.New(p, steps(t), dpo.Options{}, plain(1))
+	_, err := dpo.New(p, steps(t), dpo.Options{}, trial.Loop(1))
 	require.NoError(t, err)
 	require.True(t, model.HasAdapter(p.Model, "reference"))
 }

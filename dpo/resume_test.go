@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -19,11 +20,11 @@ type session struct {
 
 func (s session) trainer(t *testing.T, dir string, resume bool) (*dpo.Trainer, error) {
 	t.Helper()
-	p := dpo.Policy{Model: tinyModel(t, "qwen3", tensor.Float32)}
+	p := dpo.Policy{Model: trial.Model(t, "qwen3", tensor.Float32)}
 	if !s.full {
 		p = adapted(t, p.Model, false)
 	}
-	loop := plain(9)
+	loop := trial.Loop(9)
 	loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 3
 	return dpo.New(p, batcher(t, s.pairs, dpo.BatchOptions{PairsPerStep: 4, TokensPerMicro: 40, Seed: 3}), s.opts, loop)
 }

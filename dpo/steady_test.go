@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 )
 
@@ -31,9 +32,9 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 			LDAlpha: new(0.5), Recompute: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := adapted(t, tinyModel(t, "llama", tensor.Float32), false)
+			p := adapted(t, trial.Model(t, "llama", tensor.Float32), false)
 			src := batcher(t, somePairs(12), dpo.BatchOptions{PairsPerStep: 4, TokensPerMicro: 128})
-			tr, err := dpo.New(p, src, o, plain(warm+count*window))
+			tr, err := dpo.New(p, src, o, trial.Loop(warm+count*window))
 			require.NoError(t, err)
 			var at [count + 1]runtime.MemStats
 			for s, err := range tr.Steps(t.Context()) {
@@ -58,8 +59,8 @@ func TestPlansDoNotChangeResults(t *testing.T) {
 	one, three := tensor.NewDevice(1), tensor.NewDevice(3)
 	defer one.Close()
 	defer three.Close()
-	run := func(o dpo.Options) outcome {
-		return runSteps(t, adapted(t, tinyModel(t, "gemma3_text", tensor.Float32), false), steps(t), o, plain(3))
+	run := func(o dpo.Options) trial.Outcome {
+		return runSteps(t, adapted(t, trial.Model(t, "gemma3_text", tensor.Float32), false), steps(t), o, trial.Loop(3))
 	}
 	want := run(dpo.Options{Device: one})
 	assert.Equal(t, want, run(dpo.Options{Device: three}))
@@ -70,12 +71,12 @@ func TestPlansDoNotChangeResults(t *testing.T) {
 // Weights go through files bit for bit, an adapter's and a whole model's.
 func TestWeightsAreSavedAndRestored(t *testing.T) {
 	for name, p := range map[string]dpo.Policy{
-		"adapter": adapted(t, tinyModel(t, "llama", tensor.Float32), false),
-		"full":    {Model: tinyModel(t, "llama", tensor.Float32)},
-		"double":  {Model: tinyModel(t, "qwen3", tensor.Float64)},
+		"adapter": adapted(t, trial.Model(t, "llama", tensor.Float32), false),
+		"full":    {Model: trial.Model(t, "llama", tensor.Float32)},
+		"double":  {Model: trial.Model(t, "qwen3", tensor.Float64)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, err := dpo.New(p, steps(t), dpo.Options{}, plain(1))
+			tr, err := dpo.New(p, steps(t), dpo.Options{}, trial.Loop(1))
 			require.NoError(t, err)
 			dir := t.TempDir()
 			require.NoError(t, tr.SaveWeights(dir))
@@ -95,8 +96,8 @@ func TestWeightsAreSavedAndRestored(t *testing.T) {
 func TestLengthDesensitised(t *testing.T) {
 	run := func(pairs []dpo.Pair, alpha *float64) float64 {
 		src := batcher(t, pairs, dpo.BatchOptions{PairsPerStep: len(pairs), Sequential: true})
-		p := adapted(t, tinyModel(t, "llama", tensor.Float64), false)
-		return runSteps(t, p, src, dpo.Options{LDAlpha: alpha, Reference: dpo.Reference{Base: true}}, plain(1)).losses[0]
+		p := adapted(t, trial.Model(t, "llama", tensor.Float64), false)
+		return runSteps(t, p, src, dpo.Options{LDAlpha: alpha, Reference: dpo.Reference{Base: true}}, trial.Loop(1)).Losses[0]
 	}
 	long := somePairs(5)
 	short := slices.Clone(long)

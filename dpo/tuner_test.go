@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/soft"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -13,7 +14,7 @@ import (
 // TestVirtualTokensAreRefusedByName wants a sentence that says who trains them, where
 // a caller names virtual tokens as an adapter.
 func TestVirtualTokensAreRefusedByName(t *testing.T) {
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	_, err := soft.Attach(m, "prompt", soft.Config{Tokens: 2})
 	require.NoError(t, err)
 	const want = `got "prompt", which puts virtual tokens before texts (package soft), want an adapter of weights: only package sft trains virtual tokens`

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -68,7 +69,7 @@ func TestCalibrationErrorSeesOverconfidence(t *testing.T) {
 // the last.
 func TestEvaluationsAreCalibrated(t *testing.T) {
 	held := batcher(t, someGroups(8, 2), reward.BatchOptions{Epochs: 1})
-	tr, err := reward.New(tinyNet(t, "llama", tensor.Float32, 1), batcher(t, someGroups(8, 2), reward.BatchOptions{}), reward.Options{EvalData: held}, plain(15))
+	tr, err := reward.New(tinyNet(t, "llama", tensor.Float32, 1), batcher(t, someGroups(8, 2), reward.BatchOptions{}), reward.Options{EvalData: held}, trial.Loop(15))
 	require.NoError(t, err)
 	_, _, ok := tr.Calibration()
 	require.False(t, ok)

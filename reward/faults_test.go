@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/reward"
@@ -90,10 +91,10 @@ func TestNewRefuses(t *testing.T) {
 
 func TestTooLittleMemoryIsRefusedWithNumbers(t *testing.T) {
 	n, src := adapted(t, tinyNet(t, "llama", tensor.Float32, 1)), batcher(t, someGroups(5, 2), reward.BatchOptions{TokensPerMicro: 64})
-	_, err := reward.New(n, src, reward.Options{MemoryLimit: 1000}, plain(1))
+	_, err := reward.New(n, src, reward.Options{MemoryLimit: 1000}, trial.Loop(1))
 	require.ErrorIs(t, err, reward.ErrMemory)
 	require.ErrorContains(t, err, "activations")
-	tr, err := reward.New(n, src, reward.Options{}, plain(1))
+	tr, err := reward.New(n, src, reward.Options{}, trial.Loop(1))
 	require.NoError(t, err)
 	got, err := tr.Memory()
 	require.NoError(t, err)
@@ -109,7 +110,7 @@ func TestMicroBatchesThatDoNotFitAreRefused(t *testing.T) {
 		b.AddShared(g, reward.LastToken, int32(i))
 	}
 	n := tinyNet(t, "llama", tensor.Float32, 1)
-	tr, err := reward.New(n, &fixedSteps{steps: []reward.Step{{Micro: []reward.Batch{b}}}}, reward.Options{Capacity: reward.Capacity{Groups: 2}}, plain(1))
+	tr, err := reward.New(n, &trial.Steps[reward.Step]{List: []reward.Step{{Micro: []reward.Batch{b}}}}, reward.Options{Capacity: reward.Capacity{Groups: 2}}, trial.Loop(1))
 	require.NoError(t, err)
 	for _, err := range tr.Steps(t.Context()) {
 		require.ErrorContains(t, err, "want at most")

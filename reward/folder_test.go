@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/model/lora"
@@ -51,7 +52,7 @@ func readBack(t *testing.T, path string, full bool) {
 		n.Adapter, err = lora.Attach(n.Headed(), "default", lora.Config{Rank: 2})
 		require.NoError(t, err)
 	}
-	loop := plain(3)
+	loop := trial.Loop(3)
 	loop.Out = out
 	tr, err := reward.New(n, batcher(t, someGroups(6, 2), reward.BatchOptions{}), o, loop)
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -21,17 +22,17 @@ const (
 // A prompt that answers share is computed once, with the gradients of separate
 // texts.
 func TestSharedPromptsAreLikeSeparateTexts(t *testing.T) {
-	for family := range configs {
+	for _, family := range trial.Families() {
 		for dt, tol := range map[tensor.Dtype]float64{tensor.Float64: layoutTol64, tensor.Float32: layoutTol32} {
 			for _, l := range []reward.Loss{reward.BradleyTerry{Centring: 0.1}, reward.Outcome{EveryToken: true}} {
 				t.Run(family+" "+dt.String()+" "+l.Name(), func(t *testing.T) {
-					one := func(separate bool) outcome {
+					one := func(separate bool) trial.Outcome {
 						o := reward.BatchOptions{GroupsPerStep: 6, Separate: separate, Sequential: true, ScoreAt: l.Traits().ScoreAt}
-						return runSteps(t, tinyNet(t, family, dt, 1), batcher(t, someGroups(6, 3), o), reward.Options{Loss: l}, plain(1))
+						return runSteps(t, tinyNet(t, family, dt, 1), batcher(t, someGroups(6, 3), o), reward.Options{Loss: l}, trial.Loop(1))
 					}
 					separate, shared := one(true), one(false)
-					closeTo(t, separate.losses, shared.losses, tol, "loss")
-					closeTo(t, separate.grads, shared.grads, tol, "gradient")
+					trial.Close(t, separate.Losses, shared.Losses, tol, "loss")
+					trial.Close(t, separate.Grads, shared.Grads, tol, "gradient")
 				})
 			}
 		}
@@ -48,7 +49,7 @@ func TestMicroBatchesAddUpInAnyOrder(t *testing.T) {
 				l = o
 			}
 			groups := someGroups(6, 3)
-			cut := func(order []int, sizes ...int) outcome {
+			cut := func(order []int, sizes ...int) trial.Outcome {
 				var step reward.Step
 				at := 0
 				for _, n := range sizes {
@@ -61,13 +62,13 @@ func TestMicroBatchesAddUpInAnyOrder(t *testing.T) {
 					step.Micro = append(step.Micro, b)
 				}
 				o := reward.Options{Loss: l, Capacity: reward.Capacity{Tokens: 256, Groups: 6, Answers: 18, Comparisons: 18}}
-				return runSteps(t, tinyNet(t, "llama", tensor.Float64, 1), &fixedSteps{steps: []reward.Step{step}}, o, plain(1))
+				return runSteps(t, tinyNet(t, "llama", tensor.Float64, 1), &trial.Steps[reward.Step]{List: []reward.Step{step}}, o, trial.Loop(1))
 			}
 			straight, mixed := []int{0, 1, 2, 3, 4, 5}, []int{3, 5, 0, 4, 1, 2}
 			whole := cut(straight, 6)
-			for _, other := range []outcome{cut(straight, 1, 2, 3), cut(straight, 1, 1, 1, 1, 1, 1), cut(mixed, 6), cut(mixed, 4, 2)} {
-				closeTo(t, whole.losses, other.losses, layoutTol64, "loss")
-				closeTo(t, whole.grads, other.grads, layoutTol64, "gradient")
+			for _, other := range []trial.Outcome{cut(straight, 1, 2, 3), cut(straight, 1, 1, 1, 1, 1, 1), cut(mixed, 6), cut(mixed, 4, 2)} {
+				trial.Close(t, whole.Losses, other.Losses, layoutTol64, "loss")
+				trial.Close(t, whole.Grads, other.Grads, layoutTol64, "gradient")
 			}
 		})
 	}
@@ -91,12 +92,12 @@ func TestScoresDoNotDependOnTheirBatch(t *testing.T) {
 		return s
 	}
 	want := score(reward.ModelOptions{}, texts...)
-	closeTo(t, want, score(reward.ModelOptions{Tokens: 20, Rows: 3}, texts...), layoutTol32, "small batches")
+	trial.Close(t, want, score(reward.ModelOptions{Tokens: 20, Rows: 3}, texts...), layoutTol32, "small batches")
 	var alone []float64
 	for _, x := range texts {
 		alone = append(alone, score(reward.ModelOptions{Tokens: 40}, reward.Text{Completion: slices.Concat(x.Prompt, x.Completion)})...)
 	}
-	closeTo(t, want, alone, layoutTol32, "alone")
+	trial.Close(t, want, alone, layoutTol32, "alone")
 	m, err := reward.NewModel(net, reward.ModelOptions{})
 	require.NoError(t, err)
 	var marks [][]int
@@ -109,7 +110,7 @@ func TestScoresDoNotDependOnTheirBatch(t *testing.T) {
 	for _, s := range at {
 		last = append(last, s...)
 	}
-	closeTo(t, want, last, layoutTol32, "marked")
+	trial.Close(t, want, last, layoutTol32, "marked")
 }
 
 // The shared layout is what it says: one prompt, answers behind it.

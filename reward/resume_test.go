@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
@@ -23,7 +24,7 @@ func (s session) trainer(t *testing.T, dir string, resume bool) (*reward.Trainer
 	if !s.full {
 		n = adapted(t, n)
 	}
-	loop := plain(9)
+	loop := trial.Loop(9)
 	loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 3
 	return reward.New(n, batcher(t, s.groups, reward.BatchOptions{GroupsPerStep: 4, TokensPerMicro: 40, Seed: 3}), s.opts, loop)
 }

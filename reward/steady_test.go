@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
 )
@@ -29,7 +30,7 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			src := batcher(t, someGroups(12, 3), reward.BatchOptions{GroupsPerStep: 4, TokensPerMicro: 128, ScoreAt: l.Traits().ScoreAt})
 			n := adapted(t, tinyNet(t, "llama", tensor.Float32, 1))
-			tr, err := reward.New(n, src, reward.Options{Loss: l, Device: device, Recompute: name == "pairs"}, plain(warm+count*window))
+			tr, err := reward.New(n, src, reward.Options{Loss: l, Device: device, Recompute: name == "pairs"}, trial.Loop(warm+count*window))
 			require.NoError(t, err)
 			var at [count + 1]runtime.MemStats
 			for s, err := range tr.Steps(t.Context()) {
@@ -54,9 +55,9 @@ func TestPlansDoNotChangeResults(t *testing.T) {
 	one, three := tensor.NewDevice(1), tensor.NewDevice(3)
 	defer one.Close()
 	defer three.Close()
-	run := func(o reward.Options) outcome {
+	run := func(o reward.Options) trial.Outcome {
 		src := batcher(t, someGroups(9, 2), reward.BatchOptions{GroupsPerStep: 4, TokensPerMicro: 64})
-		return runSteps(t, adapted(t, tinyNet(t, "gemma3_text", tensor.Float32, 1)), src, o, plain(3))
+		return runSteps(t, adapted(t, tinyNet(t, "gemma3_text", tensor.Float32, 1)), src, o, trial.Loop(3))
 	}
 	want := run(reward.Options{Device: one})
 	assert.Equal(t, want, run(reward.Options{Device: three}))
@@ -72,7 +73,7 @@ func TestWeightsAreSavedAndRestored(t *testing.T) {
 		"double":  tinyNet(t, "qwen3", tensor.Float64, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, err := reward.New(n, batcher(t, someGroups(4, 2), reward.BatchOptions{}), reward.Options{}, plain(1))
+			tr, err := reward.New(n, batcher(t, someGroups(4, 2), reward.BatchOptions{}), reward.Options{}, trial.Loop(1))
 			require.NoError(t, err)
 			dir := t.TempDir()
 			require.NoError(t, tr.SaveWeights(dir))

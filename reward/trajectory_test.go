@@ -2,8 +2,6 @@ package reward_test
 
 import (
 	"fmt"
-	"io"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,10 +12,10 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -106,33 +104,17 @@ func replay(t *testing.T, dir string) {
 		}
 		assert.EqualValues(t, want.Logged["num_tokens"], s.Tokens, "tokens until step %d", n)
 		if n == 0 {
-			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, run.number("max_grad_norm")))
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, run.number("max_grad_norm")), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compareWeights(t, dir, tr)
-}
-
-// fixedSteps yields given steps.
-type fixedSteps struct {
-	steps []reward.Step
-	at    int
-}
-
-// Next implements reward.StepSource.
-func (f *fixedSteps) Next(step *reward.Step) error {
-	if f.at == len(f.steps) {
-		return io.EOF
-	}
-	*step = f.steps[f.at]
-	f.at++
-	return nil
+	trial.Weights(t, dir, tr, weightTol)
 }
 
 // micros makes groups of the recorded batches, whose first half is chosen rows.
-func micros(run *recorded) *fixedSteps {
-	src := &fixedSteps{}
+func micros(run *recorded) *trial.Steps[reward.Step] {
+	src := &trial.Steps[reward.Step]{}
 	for _, s := range run.Steps {
 		var step reward.Step
 		for _, m := range s.Micro {
@@ -148,7 +130,7 @@ func micros(run *recorded) *fixedSteps {
 			}
 			step.Micro = append(step.Micro, b)
 		}
-		src.steps = append(src.steps, step)
+		src.List = append(src.List, step)
 	}
 	return src
 }
@@ -192,41 +174,4 @@ func compareTexts(t *testing.T, run *recorded, c *auto.Checkpoint) {
 		}
 	}
 	require.Positive(t, compared)
-}
-
-func compareGradients(t *testing.T, dir string, tr *reward.Trainer, factor float64) {
-	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		limit := 0.0
-		for _, v := range want {
-			limit = math.Max(limit, math.Abs(float64(v)))
-		}
-		for i, g := range p.Grad() {
-			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func compareWeights(t *testing.T, dir string, tr *reward.Trainer) {
-	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		for i, v := range p.Data() {
-			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
-	t.Helper()
-	x, err := f.Tensor(name)
-	require.NoError(t, err)
-	v, err := x.Float32()
-	require.NoError(t, err)
-	return v
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -19,14 +20,14 @@ import (
 func TestConstraintsTakeTheirPriceOffTheReward(t *testing.T) {
 	const limit, rate = 0.3, 2.0
 	for _, least := range []bool{false, true} {
-		p := adapted(t, tinyModel(t, "llama", tensor.Float32), false)
+		p := adapted(t, trial.Model(t, "llama", tensor.Float32), false)
 		o := rlhf.Options{
 			Rollout:     rollout.Options{Prompts: 4, Completions: 4},
 			Advantages:  rlhf.GroupAdvantages{GroupOptions: advantage.GroupOptions{Scale: advantage.NoScale}},
 			Constraints: rlhf.Constraints{Limits: []rlhf.RewardLimit{{Reward: "low", Limit: limit, AtLeast: least}}, Rate: rate},
 		}
 		o.Generate.MaxTokens = 2
-		tr, err := rlhf.New(p, somePrompts(6), byLow(), o, plain(8))
+		tr, err := rlhf.New(p, somePrompts(6), byLow(), o, trial.Loop(8))
 		require.NoError(t, err)
 		defer tr.Close()
 		sign, price, moved := 1.0, 0.0, 0
@@ -60,7 +61,7 @@ func TestConstraintsTakeTheirPriceOffTheReward(t *testing.T) {
 func TestConstraintsReportFaults(t *testing.T) {
 	o := rlhf.Options{Rollout: rollout.Options{Prompts: 2, Completions: 2}, Constraints: rlhf.Constraints{Limits: []rlhf.RewardLimit{{Reward: "nothing"}}}}
 	o.Generate.MaxTokens = 2
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), true), somePrompts(2), byLow(), o, plain(1))
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), somePrompts(2), byLow(), o, trial.Loop(1))
 	require.NoError(t, err)
 	defer tr.Close()
 	for _, err := range tr.Steps(t.Context()) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -23,7 +24,7 @@ func logged(t *testing.T, o rlhf.Options, steps int, name string) []float64 {
 	t.Helper()
 	o.Rollout = rollout.Options{Prompts: 3, Completions: 4}
 	o.Generate = generate.Options{MaxTokens: 4}
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(5), byLow(), o, plain(steps))
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), false), somePrompts(5), byLow(), o, trial.Loop(steps))
 	require.NoError(t, err)
 	defer tr.Close()
 	var list []float64
@@ -56,13 +57,13 @@ func TestEntropyControlFollowsItsTarget(t *testing.T) {
 
 // An exact KL needs both policies in one graph: one model with two adapters.
 func TestExactKLNeedsAnAdapter(t *testing.T) {
-	p := rlhf.Policy{Model: tinyModel(t, "llama", tensor.Float32)}
+	p := rlhf.Policy{Model: trial.Model(t, "llama", tensor.Float32)}
 	o := rlhf.Options{Objective: rlhf.Objective{KL: rlhf.KL{Coef: 0.1, Estimator: rlhf.ExactKL}}, Generate: generate.Options{MaxTokens: 4}}
-	_, err := rlhf.New(p, somePrompts(2), byLow(), o, plain(1))
+	_, err := rlhf.New(p, somePrompts(2), byLow(), o, trial.Loop(1))
 	require.ErrorIs(t, err, rlhf.ErrOptions)
 	o.Rollout = rollout.Options{Prompts: 2, Completions: 4}
-	out := runSteps(t, adapted(t, p.Model, false), somePrompts(2), o, plain(3))
-	assert.Positive(t, out.last["kl"])
+	out := runSteps(t, adapted(t, p.Model, false), somePrompts(2), o, trial.Loop(3))
+	assert.Positive(t, out.Last["kl"])
 }
 
 func TestControlsReportFaults(t *testing.T) {
@@ -75,7 +76,7 @@ func TestControlsReportFaults(t *testing.T) {
 // An alarm ends the run after the step that rang it, and the run says why.
 func TestAlarmsEndTheRun(t *testing.T) {
 	o := rlhf.Options{Alarms: guard.Alarms{&guard.Limit{Metric: "completions/max_length", Most: new(3.0)}}, Generate: generate.Options{MaxTokens: 4}, Rollout: rollout.Options{Prompts: 2, Completions: 2}}
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, plain(5))
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, trial.Loop(5))
 	require.NoError(t, err)
 	defer tr.Close()
 	n := 0
@@ -91,13 +92,13 @@ func TestAlarmsEndTheRun(t *testing.T) {
 // The reason stands in the log, in the result and in run.json.
 func TestTheReasonOfAnAlarmIsTold(t *testing.T) {
 	var log bytes.Buffer
-	loop := plain(9)
+	loop := trial.Loop(9)
 	loop.Out, loop.Logger = t.TempDir(), slog.New(slog.NewTextHandler(&log, nil))
 	o := rlhf.Options{
 		Alarms: guard.Alarms{guard.KLBudget("objective/kl", 0)}, KLInReward: rlhf.KLInReward{Coef: 0.01, Estimator: rlhf.K1},
 		Generate: generate.Options{MaxTokens: 4}, Rollout: rollout.Options{Prompts: 2, Completions: 2},
 	}
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, loop)
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), false), somePrompts(3), byLow(), o, loop)
 	require.NoError(t, err)
 	defer tr.Close()
 	var result string

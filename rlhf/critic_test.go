@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
@@ -18,7 +19,7 @@ import (
 // critics make a critic for a policy: on its own model, or on the policy's.
 var critics = map[string]func(t *testing.T, p rlhf.Policy) *rlhf.Critic{
 	"own": func(t *testing.T, p rlhf.Policy) *rlhf.Critic {
-		m := tinyModel(t, "llama", p.Model.Head().Dtype())
+		m := trial.Model(t, "llama", p.Model.Head().Dtype())
 		return &rlhf.Critic{Model: m, Head: valueHead(t, m)}
 	},
 	"shared": func(t *testing.T, p rlhf.Policy) *rlhf.Critic {
@@ -44,11 +45,11 @@ func ppo(c *rlhf.Critic) rlhf.Options {
 func TestPPOLearnsFromARule(t *testing.T) {
 	for name, critic := range critics {
 		t.Run(name, func(t *testing.T) {
-			p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
+			p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
 			o := ppo(critic(t, p))
 			o.StepsPerGeneration = 1
 			o.Rollout, o.Generate = rollout.Options{Prompts: 16, Completions: 2}, generate.Options{MaxTokens: 3}
-			loop := plain(80)
+			loop := trial.Loop(80)
 			loop.Optimizer = train.AdamW{LR: 1e-2}
 			loop.Groups = []train.Group{{Match: []string{"critic.*"}, LRFactor: 0.5}}
 			tr, err := rlhf.New(p, somePrompts(6), byLow(), o, loop)
@@ -75,7 +76,7 @@ func TestPPOLearnsFromARule(t *testing.T) {
 // The advantages are those of GAE on the critic's values, whitened over the rollout,
 // and the critic's target is their sum with the values.
 func TestCriticGivesGAE(t *testing.T) {
-	p := adapted(t, tinyModel(t, "llama", tensor.Float64), false)
+	p := adapted(t, trial.Model(t, "llama", tensor.Float64), false)
 	c := critics["own"](t, p)
 	w := c.Head.Linear.Weight
 	v := make([]float64, w.Len())
@@ -86,7 +87,7 @@ func TestCriticGivesGAE(t *testing.T) {
 	c.Gamma, c.Lambda = 0.9, 0.7
 	src := someRollouts(1, 3, 4)
 	src.list[0].Completions[3].Reward = rollout.Unknown()
-	tr, err := rlhf.New(p, nil, nil, rlhf.Options{Source: src, Critic: c}, plain(1))
+	tr, err := rlhf.New(p, nil, nil, rlhf.Options{Source: src, Critic: c}, trial.Loop(1))
 	require.NoError(t, err)
 	for _, err := range tr.Steps(t.Context()) {
 		require.NoError(t, err)
@@ -122,17 +123,17 @@ func TestCriticGivesGAE(t *testing.T) {
 func TestMicroBatchesDoNotMatterToACritic(t *testing.T) {
 	for name, critic := range critics {
 		t.Run(name, func(t *testing.T) {
-			run := func(micro int) outcome {
-				p := adapted(t, tinyModel(t, "llama", tensor.Float64), false)
+			run := func(micro int) trial.Outcome {
+				p := adapted(t, trial.Model(t, "llama", tensor.Float64), false)
 				o := ppo(critic(t, p))
 				o.Source, o.MicroRows, o.MicroTokens = someRollouts(1, 5, 4), micro, 1024
-				return runSteps(t, p, nil, o, plain(4))
+				return runSteps(t, p, nil, o, trial.Loop(4))
 			}
 			want := run(1)
 			for _, micro := range []int{2, 3, 0} {
 				got := run(micro)
-				closeTo(t, want.losses, got.losses, layoutTol64, "loss")
-				closeTo(t, want.grads, got.grads, layoutTol64, "gradient")
+				trial.Close(t, want.Losses, got.Losses, layoutTol64, "loss")
+				trial.Close(t, want.Grads, got.Grads, layoutTol64, "gradient")
 			}
 		})
 	}
@@ -143,10 +144,10 @@ func TestResumedPPOIsTheUndisturbedOne(t *testing.T) {
 	for name, critic := range critics {
 		t.Run(name, func(t *testing.T) {
 			open := func(dir string, resume bool) *rlhf.Trainer {
-				p := adapted(t, tinyModel(t, "qwen3", tensor.Float32), false)
+				p := adapted(t, trial.Model(t, "qwen3", tensor.Float32), false)
 				o := ppo(critic(t, p))
 				o.Rollout, o.Generate = rollout.Options{Prompts: 3, Completions: 2}, generate.Options{MaxTokens: 4}
-				loop := plain(7)
+				loop := trial.Loop(7)
 				loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 3
 				tr, err := rlhf.New(p, somePrompts(5), byLow(), o, loop)
 				require.NoError(t, err)

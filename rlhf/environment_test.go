@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
@@ -42,7 +43,7 @@ func TestConversationsAreLearntFrom(t *testing.T) {
 		Environment: env, Observations: 6, Generate: generate.Options{MaxTokens: 9, StopIDs: []int32{20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35}},
 		Rollout: rollout.Options{Prompts: 4, Completions: 4}, Objective: rlhf.Objective{Policy: rlhf.DAPO{}},
 	}
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "gemma3_text", tensor.Float32), false), somePrompts(4), byLow(), o, plain(2))
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "gemma3_text", tensor.Float32), false), somePrompts(4), byLow(), o, trial.Loop(2))
 	require.NoError(t, err)
 	defer tr.Close()
 	for _, err := range tr.Steps(t.Context()) {
@@ -80,7 +81,7 @@ func (broken) Step(context.Context, *rollout.Completion) ([]int32, bool, error) 
 
 func TestABrokenEnvironmentEndsTheRun(t *testing.T) {
 	o := rlhf.Options{Environment: broken{}, Generate: generate.Options{MaxTokens: 6, StopIDs: []int32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}}}
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), false), somePrompts(4), byLow(), o, plain(2))
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), false), somePrompts(4), byLow(), o, trial.Loop(2))
 	require.NoError(t, err)
 	defer tr.Close()
 	for _, err = range tr.Steps(t.Context()) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -18,25 +19,25 @@ import (
 // The first step is on policy: sampler and trainer agree at every temperature (trap
 // T6), ratios are 1, the KL is 0 and nothing is clipped (traps T25, T26, T33).
 func TestFirstStepIsOnPolicy(t *testing.T) {
-	for family := range tinyConfigs {
+	for _, family := range trial.Families() {
 		for _, g := range []generate.Options{{}, {Temperature: 0.5}, {Temperature: 2}, {TopK: 9, TopP: 0.9}} {
 			for _, full := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/T%g/%t", family, g.Temperature, full), func(t *testing.T) {
 					g.MaxTokens = 8
-					p := rlhf.Policy{Model: tinyModel(t, family, tensor.Float32)}
+					p := rlhf.Policy{Model: trial.Model(t, family, tensor.Float32)}
 					if !full {
 						p = adapted(t, p.Model, false)
 					}
 					out := runSteps(t, p, somePrompts(4), rlhf.Options{
 						Objective: rlhf.Objective{Policy: rlhf.GRPO{Clip: rlhf.Clip{Low: 1e-3}}, KL: rlhf.KL{Coef: 0.1}}, Generate: g, Iterations: 2, Rollout: rollout.Options{Prompts: 4, Completions: 4},
-					}, plain(1))
-					assert.InDelta(t, 0, out.last["kl"], 1e-8)
-					assert.Zero(t, out.last["clip_ratio/region_mean"])
+					}, trial.Loop(1))
+					assert.InDelta(t, 0, out.Last["kl"], 1e-8)
+					assert.Zero(t, out.Last["clip_ratio/region_mean"])
 					if g.TopK == 0 {
-						assert.Less(t, out.last["sampling/sampling_logp_difference/max"], 1e-5*10)
+						assert.Less(t, out.Last["sampling/sampling_logp_difference/max"], 1e-5*10)
 					} else {
 						// Truncated sampling is another distribution (trap T5): it is told.
-						assert.Greater(t, out.last["sampling/sampling_logp_difference/mean"], 1e-3)
+						assert.Greater(t, out.Last["sampling/sampling_logp_difference/mean"], 1e-3)
 					}
 				})
 			}
@@ -53,7 +54,7 @@ func TestFirstStepRefusesOtherPolicies(t *testing.T) {
 			c.Old = append(c.Old, -1)
 		}
 	}
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), false)
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), false)
 	_, err := firstStep(t, p, rlhf.Options{Source: src, Iterations: 2})
 	require.ErrorIs(t, err, rlhf.ErrFirstStep)
 	assert.ErrorContains(t, err, "log-ratio to the policy")
@@ -71,7 +72,7 @@ func TestFirstStepRefusesOtherPolicies(t *testing.T) {
 
 func firstStep(t *testing.T, p rlhf.Policy, o rlhf.Options) (*rlhf.Trainer, error) {
 	t.Helper()
-	tr, err := rlhf.New(p, nil, nil, o, plain(1))
+	tr, err := rlhf.New(p, nil, nil, o, trial.Loop(1))
 	require.NoError(t, err)
 	for _, err := range tr.Steps(t.Context()) {
 		return tr, err
@@ -85,7 +86,7 @@ func TestReferenceIsTheStart(t *testing.T) {
 	for _, kind := range []string{"full", "zero adapter", "adapter"} {
 		t.Run(kind, func(t *testing.T) {
 			open := func() rlhf.Policy {
-				m := tinyModel(t, "qwen3", tensor.Float64)
+				m := trial.Model(t, "qwen3", tensor.Float64)
 				switch kind {
 				case "adapter":
 					return adapted(t, m, false)
@@ -94,15 +95,15 @@ func TestReferenceIsTheStart(t *testing.T) {
 				}
 				return rlhf.Policy{Model: m}
 			}
-			run := func(ref rlhf.Reference) outcome {
-				return runSteps(t, open(), nil, rlhf.Options{Source: someRollouts(2, 3, 4), Iterations: 2, Reference: ref, Objective: rlhf.Objective{KL: rlhf.KL{Coef: 0.2}}}, plain(4))
+			run := func(ref rlhf.Reference) trial.Outcome {
+				return runSteps(t, open(), nil, rlhf.Options{Source: someRollouts(2, 3, 4), Iterations: 2, Reference: ref, Objective: rlhf.Objective{KL: rlhf.KL{Coef: 0.2}}}, trial.Loop(4))
 			}
 			frozen := open()
 			want := run(rlhf.Reference{Model: frozen.Model, Adapter: frozen.AdapterName()})
 			got := run(rlhf.Reference{})
-			assert.Positive(t, got.last["kl"])
-			closeTo(t, want.losses, got.losses, layoutTol64, "loss")
-			closeTo(t, want.values, got.values, layoutTol64, "weights")
+			assert.Positive(t, got.Last["kl"])
+			trial.Close(t, want.Losses, got.Losses, layoutTol64, "loss")
+			trial.Close(t, want.Values, got.Values, layoutTol64, "weights")
 		})
 	}
 }
@@ -119,8 +120,8 @@ func TestLearnsFromARule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Rollout.Prompts, o.Rollout.Completions, o.Generate.MaxTokens = 4, 8, 3
-			p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
-			loop := plain(60)
+			p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
+			loop := trial.Loop(60)
 			loop.Optimizer = train.AdamW{LR: 3e-2}
 			tr, err := rlhf.New(p, somePrompts(6), byLow(), o, loop)
 			require.NoError(t, err)
@@ -152,21 +153,21 @@ func mean(x []float64) float64 {
 // Prompts that leave no room in the model's context are refused before anything
 // is computed, and so is a plan that does not fit in memory.
 func TestNewRefusesWhatCannotWork(t *testing.T) {
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
 	long := somePrompts(3)
 	long[1].IDs, long[1].At.Line = make([]int32, 60), 7
-	_, err := rlhf.New(p, long, byLow(), rlhf.Options{Generate: generate.Options{MaxTokens: 8}}, plain(1))
+	_, err := rlhf.New(p, long, byLow(), rlhf.Options{Generate: generate.Options{MaxTokens: 8}}, trial.Loop(1))
 	require.ErrorIs(t, err, generate.ErrPromptTooLong)
 	assert.ErrorContains(t, err, "60 tokens")
-	_, err = rlhf.New(p, nil, byLow(), rlhf.Options{}, plain(1))
+	_, err = rlhf.New(p, nil, byLow(), rlhf.Options{}, trial.Loop(1))
 	require.ErrorIs(t, err, rollout.ErrNoPrompts)
-	_, err = rlhf.New(p, somePrompts(2), byLow(), rlhf.Options{MemoryLimit: 1 << 10, Generate: generate.Options{MaxTokens: 8}}, plain(1))
+	_, err = rlhf.New(p, somePrompts(2), byLow(), rlhf.Options{MemoryLimit: 1 << 10, Generate: generate.Options{MaxTokens: 8}}, trial.Loop(1))
 	require.ErrorIs(t, err, rlhf.ErrMemory)
 	assert.ErrorContains(t, err, "cache")
-	_, err = rlhf.New(p, somePrompts(2), nil, rlhf.Options{Generate: generate.Options{MaxTokens: 8}}, plain(1))
+	_, err = rlhf.New(p, somePrompts(2), nil, rlhf.Options{Generate: generate.Options{MaxTokens: 8}}, trial.Loop(1))
 	require.ErrorIs(t, err, rollout.ErrOptions)
 	var none model.Model
-	_, err = rlhf.New(rlhf.Policy{Model: none}, somePrompts(2), byLow(), rlhf.Options{}, plain(1))
+	_, err = rlhf.New(rlhf.Policy{Model: none}, somePrompts(2), byLow(), rlhf.Options{}, trial.Loop(1))
 	require.Error(t, err)
 }
 

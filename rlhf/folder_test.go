@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
@@ -29,9 +30,9 @@ func TestFolderTellsRewardsAndFaults(t *testing.T) {
 		return 0.25, nil
 	})
 	var log bytes.Buffer
-	loop := plain(2)
+	loop := trial.Loop(2)
 	loop.Out, loop.SampleEvery, loop.Logger = t.TempDir(), 1, slog.New(slog.NewTextHandler(&log, nil))
-	tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), true), somePrompts(3), []rollout.Reward{{By: low}, {By: moody, Weight: 0.5}},
+	tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), somePrompts(3), []rollout.Reward{{By: low}, {By: moody, Weight: 0.5}},
 		rlhf.Options{Rollout: rollout.Options{Prompts: 2, Completions: 4}, Generate: generate.Options{MaxTokens: 3}, Samples: 3}, loop)
 	require.NoError(t, err)
 	defer tr.Close()

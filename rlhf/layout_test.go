@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -43,16 +44,16 @@ func TestMicroBatchesDoNotMatter(t *testing.T) {
 				if dt == tensor.Float32 {
 					tol = layoutTol32
 				}
-				run := func(o rlhf.Options) outcome {
+				run := func(o rlhf.Options) trial.Outcome {
 					o.Objective, o.Source, o.MaskTruncated, o.StepsPerGeneration, o.Iterations = objective, someRollouts(1, 5, 4), true, 2, 2
-					return runSteps(t, adapted(t, tinyModel(t, "gemma3_text", dt), false), nil, o, plain(4))
+					return runSteps(t, adapted(t, trial.Model(t, "gemma3_text", dt), false), nil, o, trial.Loop(4))
 				}
 				want := run(rlhf.Options{MicroRows: 1, TopEntropy: 0.4})
 				for what, o := range map[string]rlhf.Options{"pairs": {MicroRows: 2}, "packed": {MicroTokens: 40}, "one": {MicroTokens: 4096}, "recomputed": {MicroTokens: 50, Recompute: true}} {
 					o.TopEntropy = 0.4
 					got := run(o)
-					closeTo(t, want.losses, got.losses, tol, what+": loss")
-					closeTo(t, want.grads, got.grads, tol, what+": gradient")
+					trial.Close(t, want.Losses, got.Losses, tol, what+": loss")
+					trial.Close(t, want.Grads, got.Grads, tol, what+": gradient")
 				}
 			}
 		})
@@ -62,18 +63,18 @@ func TestMicroBatchesDoNotMatter(t *testing.T) {
 // Completions belong together by the id of their group: their order does not matter.
 // (Trap T17.)
 func TestOrderOfCompletionsDoesNotMatter(t *testing.T) {
-	run := func(reversed bool) outcome {
+	run := func(reversed bool) trial.Outcome {
 		src := someRollouts(1, 4, 4)
 		if list := src.list[0].Completions; reversed {
 			for i := range len(list) / 2 {
 				list[i], list[len(list)-1-i] = list[len(list)-1-i], list[i]
 			}
 		}
-		return runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src, Sequential: true}, plain(1))
+		return runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src, Sequential: true}, trial.Loop(1))
 	}
 	want, got := run(false), run(true)
-	closeTo(t, want.losses, got.losses, layoutTol64, "loss")
-	closeTo(t, want.grads, got.grads, layoutTol64, "gradient")
+	trial.Close(t, want.Losses, got.Losses, layoutTol64, "loss")
+	trial.Close(t, want.Grads, got.Grads, layoutTol64, "gradient")
 }
 
 // What a tool said is read and never learnt: the ids of observations change the
@@ -92,15 +93,15 @@ func TestObservationsAreNoTargets(t *testing.T) {
 	other.Tokens = append([]rollout.Token{}, c.Tokens...)
 	last := other
 	last.Tokens = append(append([]rollout.Token{}, c.Tokens...), rollout.Token{ID: 50, Role: rollout.Observation})
-	run := func(second *rollout.Completion) outcome {
+	run := func(second *rollout.Completion) trial.Outcome {
 		first := *c
 		copied := *second
 		src := &fixedRollouts{list: []*rollout.Rollout{{Completions: []*rollout.Completion{&first, &copied}, Names: []string{"r"}}}}
-		return runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src, Objective: rlhf.Objective{Policy: rlhf.DAPO{}}}, plain(1))
+		return runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src, Objective: rlhf.Objective{Policy: rlhf.DAPO{}}}, trial.Loop(1))
 	}
 	want := run(&other)
 	got := run(&last) // an observation behind the last sampled token teaches nothing
-	closeTo(t, want.grads, got.grads, layoutTol64, "gradient")
+	trial.Close(t, want.Grads, got.Grads, layoutTol64, "gradient")
 }
 
 // Empty completions, completions of one token and rewards that are all equal.
@@ -117,24 +118,24 @@ func TestEdgesOfCompletions(t *testing.T) {
 		}
 		return &fixedRollouts{list: []*rollout.Rollout{r}}
 	}
-	run := func(src *fixedRollouts) outcome {
-		return runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src}, plain(1))
+	run := func(src *fixedRollouts) trial.Outcome {
+		return runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float64), false), nil, rlhf.Options{Source: src}, trial.Loop(1))
 	}
 	one := run(completions(1, 1))
-	assert.NotZero(t, norm(one.grads))
+	assert.NotZero(t, norm(one.Grads))
 	empty := run(completions(0, 1, 0))
-	assert.InDelta(t, 1.0/3, empty.last["completions/mean_length"], 1e-12)
-	assert.Zero(t, norm(empty.grads), "the middle one has the mean reward")
+	assert.InDelta(t, 1.0/3, empty.Last["completions/mean_length"], 1e-12)
+	assert.Zero(t, norm(empty.Grads), "the middle one has the mean reward")
 	nothing := run(completions(0, 0))
-	assert.Zero(t, norm(nothing.grads))
-	assert.Zero(t, nothing.losses[0])
+	assert.Zero(t, norm(nothing.Grads))
+	assert.Zero(t, nothing.Losses[0])
 	equal := completions(3, 2)
 	for _, c := range equal.list[0].Completions {
 		c.Reward = 0.1
 	}
 	flat := run(equal)
-	assert.Zero(t, norm(flat.grads))
-	assert.Equal(t, 1.0, flat.last["frac_reward_zero_std"])
+	assert.Zero(t, norm(flat.Grads))
+	assert.Equal(t, 1.0, flat.Last["frac_reward_zero_std"])
 }
 
 // norm is the largest absolute value.
@@ -154,8 +155,8 @@ func TestUnknownRewards(t *testing.T) {
 			c.Reward, c.Rewards = rollout.Unknown(), []float64{rollout.Unknown()}
 		}
 	}
-	out := runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float32), false), nil, rlhf.Options{Source: src}, plain(1))
-	assert.NotZero(t, norm(out.grads))
+	out := runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float32), false), nil, rlhf.Options{Source: src}, trial.Loop(1))
+	assert.NotZero(t, norm(out.Grads))
 	for i, c := range src.list[0].Completions {
 		if i%4 == 1 || i >= 8 {
 			for _, a := range c.Advantages {
@@ -163,25 +164,25 @@ func TestUnknownRewards(t *testing.T) {
 			}
 		}
 	}
-	assert.InDelta(t, 6.0/12, out.last["rewards/any/unknown"], 1e-12)
+	assert.InDelta(t, 6.0/12, out.Last["rewards/any/unknown"], 1e-12)
 }
 
 // A sampler's correction multiplies the policy's part, and what it drops is logged.
 // (Traps T37 and T38.)
 func TestCorrectionWeighsAndTells(t *testing.T) {
 	for mode, name := range map[advantage.Correction]string{advantage.TokenTruncate: "truncate", advantage.TokenMask: "mask", advantage.SequenceMask: "sequence"} {
-		out := runSteps(t, adapted(t, tinyModel(t, "llama", tensor.Float32), false), nil,
-			rlhf.Options{Source: someRollouts(1, 3, 4), Correction: rlhf.Correction{Mode: mode, Bounds: advantage.Bounds{Min: 0.2, Max: 0.9}}}, plain(1))
-		kept, ok := out.last["sampling/kept"]
+		out := runSteps(t, adapted(t, trial.Model(t, "llama", tensor.Float32), false), nil,
+			rlhf.Options{Source: someRollouts(1, 3, 4), Correction: rlhf.Correction{Mode: mode, Bounds: advantage.Bounds{Min: 0.2, Max: 0.9}}}, trial.Loop(1))
+		kept, ok := out.Last["sampling/kept"]
 		require.True(t, ok, name)
 		if mode == advantage.TokenTruncate {
 			assert.Equal(t, 1.0, kept)
-			assert.LessOrEqual(t, out.last["sampling/importance_sampling_ratio/max"], 0.9)
-			assert.GreaterOrEqual(t, out.last["sampling/importance_sampling_ratio/min"], 0.2)
+			assert.LessOrEqual(t, out.Last["sampling/importance_sampling_ratio/max"], 0.9)
+			assert.GreaterOrEqual(t, out.Last["sampling/importance_sampling_ratio/min"], 0.2)
 		} else {
 			assert.Less(t, kept, 1.0, name)
 		}
-		assert.Positive(t, out.last["sampling/sampling_logp_difference/mean"])
+		assert.Positive(t, out.Last["sampling/sampling_logp_difference/mean"])
 	}
 }
 
@@ -190,17 +191,17 @@ func TestPlansDoNotChangeResults(t *testing.T) {
 	one, three := tensor.NewDevice(1), tensor.NewDevice(3)
 	defer one.Close()
 	defer three.Close()
-	run := func(o rlhf.Options) outcome {
+	run := func(o rlhf.Options) trial.Outcome {
 		o.Rollout = rollout.Options{Prompts: 3, Completions: 4}
 		o.Generate.MaxTokens, o.Objective.KL.Coef, o.Iterations = 6, 0.05, 2
-		return runSteps(t, adapted(t, tinyModel(t, "gemma3_text", tensor.Float32), false), somePrompts(7), o, plain(4))
+		return runSteps(t, adapted(t, trial.Model(t, "gemma3_text", tensor.Float32), false), somePrompts(7), o, trial.Loop(4))
 	}
 	want := run(rlhf.Options{Device: one})
 	for what, o := range map[string]rlhf.Options{"threads": {Device: three}, "recomputation": {Device: one, Recompute: true}, "rows": {Device: one, MaxRows: 30}} {
 		t.Run(fmt.Sprint(what), func(t *testing.T) {
 			got := run(o)
-			assert.Equal(t, want.losses, got.losses)
-			assert.Equal(t, want.values, got.values)
+			assert.Equal(t, want.Losses, got.Losses)
+			assert.Equal(t, want.Values, got.Values)
 		})
 	}
 }

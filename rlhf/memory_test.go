@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
@@ -18,7 +19,7 @@ func TestPlanIsWhatIsAllocated(t *testing.T) {
 	plans := map[string]rlhf.Memory{}
 	for _, kind := range []string{"none", "shared", "own"} {
 		t.Run(kind, func(t *testing.T) {
-			p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
+			p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
 			o := rlhf.Options{}
 			if kind != "none" {
 				o = ppo(critics[kind](t, p))
@@ -31,7 +32,7 @@ func TestPlanIsWhatIsAllocated(t *testing.T) {
 			}
 			planned, err := rlhf.PlanMemory(p, most, o)
 			require.NoError(t, err)
-			tr, err := rlhf.New(p, prompts, byLow(), o, plain(1))
+			tr, err := rlhf.New(p, prompts, byLow(), o, trial.Loop(1))
 			require.NoError(t, err)
 			defer tr.Close()
 			for _, err := range tr.Steps(t.Context()) {

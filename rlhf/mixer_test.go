@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -29,7 +30,7 @@ func TestMixerLearnsAnswersThatChanceDoesNotFind(t *testing.T) {
 		return 0, nil
 	})
 	run := func(mixed bool) (last float64, given int) {
-		p := adapted(t, tinyModel(t, "llama", tensor.Float32), true)
+		p := adapted(t, trial.Model(t, "llama", tensor.Float32), true)
 		gen, err := generate.New(p.Model, generate.Config{Adapter: p.AdapterName(), Sequences: 16, Context: 24})
 		require.NoError(t, err)
 		defer gen.Close()
@@ -40,7 +41,7 @@ func TestMixerLearnsAnswersThatChanceDoesNotFind(t *testing.T) {
 			o.Sampler = rollout.Mixer{Rest: short{gen, func(v int64) int { return length - schedule.TaughtTokens(int(v)) }}, Answer: answer, Give: func(v int64) int { return schedule.TaughtTokens(int(v)) }}
 			o.Taught = rlhf.Taught{Coef: 1}
 		}
-		tr, err := rlhf.New(p, prompts, []rollout.Reward{{By: exact}}, o, plain(steps))
+		tr, err := rlhf.New(p, prompts, []rollout.Reward{{By: exact}}, o, trial.Loop(steps))
 		require.NoError(t, err)
 		defer tr.Close()
 		for s, err := range tr.Steps(t.Context()) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
@@ -32,11 +33,11 @@ func newSession(full bool) session {
 
 func (s session) trainer(t *testing.T, dir string, resume bool) (*rlhf.Trainer, error) {
 	t.Helper()
-	p := rlhf.Policy{Model: tinyModel(t, "qwen3", tensor.Float32)}
+	p := rlhf.Policy{Model: trial.Model(t, "qwen3", tensor.Float32)}
 	if !s.full {
 		p = adapted(t, p.Model, false)
 	}
-	loop := plain(11)
+	loop := trial.Loop(11)
 	loop.Out, loop.Resume, loop.SaveEvery, loop.SampleEvery = dir, resume, 3, 2
 	tr, err := rlhf.New(p, somePrompts(s.prompts), byLow(), s.opts, loop)
 	if err == nil {
@@ -141,8 +142,8 @@ func TestCancelledRunGoesOn(t *testing.T) {
 		}
 		return 0, nil
 	})
-	p := adapted(t, tinyModel(t, "qwen3", tensor.Float32), false)
-	tr, err := rlhf.New(p, somePrompts(s.prompts), []rollout.Reward{{By: stop}}, s.opts, plain(11))
+	p := adapted(t, trial.Model(t, "qwen3", tensor.Float32), false)
+	tr, err := rlhf.New(p, somePrompts(s.prompts), []rollout.Reward{{By: stop}}, s.opts, trial.Loop(11))
 	require.NoError(t, err)
 	defer tr.Close()
 	var got []float64

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
@@ -75,15 +76,15 @@ func TestFaultsOfRewardersCostWhatNoneCosts(t *testing.T) {
 	}
 	right[0], right[len(right)-1] = known, known
 
-	run := func(m *moods) (out outcome, faults []rollout.FaultKind) {
+	run := func(m *moods) (out trial.Outcome, faults []rollout.FaultKind) {
 		o := rlhf.Options{Rollout: rollout.Options{Prompts: 2, Completions: 4}, Generate: generate.Options{MaxTokens: 3}}
 		rewards := []rollout.Reward{{By: low}, {By: m, Deadline: time.Second, Weight: 0.5}}
-		tr, err := rlhf.New(adapted(t, tinyModel(t, "llama", tensor.Float32), true), somePrompts(3), rewards, o, plain(len(wrong)))
+		tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), somePrompts(3), rewards, o, trial.Loop(len(wrong)))
 		require.NoError(t, err)
 		defer tr.Close()
 		for s, err := range tr.Steps(t.Context()) {
 			require.NoError(t, err)
-			out.losses = append(out.losses, s.Loss)
+			out.Losses = append(out.Losses, s.Loss)
 			for _, f := range tr.Rollout().Faults {
 				faults = append(faults, f.Kind)
 				n, _ := s.Metrics.Value("rewards/faults")
@@ -92,7 +93,7 @@ func TestFaultsOfRewardersCostWhatNoneCosts(t *testing.T) {
 		}
 		for _, p := range tr.Parameters() {
 			for _, v := range p.Data() {
-				out.values = append(out.values, float64(v))
+				out.Values = append(out.Values, float64(v))
 			}
 		}
 		return out, faults

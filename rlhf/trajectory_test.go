@@ -14,12 +14,12 @@ import (
 
 	"github.com/posttrain/posttrain/generate"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/advantage"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -213,12 +213,12 @@ func replay(t *testing.T, dir string) {
 		compareMetrics(t, n, want.Logged, s.Metrics)
 		compareRollout(t, tr.Rollout(), &run, n)
 		if n == 0 {
-			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm))
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compareWeights(t, dir, tr)
+	trial.Weights(t, dir, tr, weightTol)
 }
 
 // compareMetrics wants every metric that TRL logged, but for counts that mean
@@ -265,41 +265,4 @@ func compareRollout(t *testing.T, r *rollout.Rollout, run *recordedRun, step int
 			}
 		}
 	}
-}
-
-func compareGradients(t *testing.T, dir string, tr *rlhf.Trainer, factor float64) {
-	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		limit := 0.0
-		for _, v := range want {
-			limit = math.Max(limit, math.Abs(float64(v)))
-		}
-		for i, g := range p.Grad() {
-			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func compareWeights(t *testing.T, dir string, tr *rlhf.Trainer) {
-	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		for i, v := range p.Data() {
-			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
-	t.Helper()
-	x, err := f.Tensor(name)
-	require.NoError(t, err, name)
-	v, err := x.Float32()
-	require.NoError(t, err)
-	return v
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/internal/policy"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/tensor"
@@ -21,7 +22,7 @@ func threeTexts(rng *rand.Rand) *data.Packed {
 	b := &data.Packed{}
 	for s := range int32(3) {
 		for k := range int32(8) {
-			b.Tokens, b.Positions = append(b.Tokens, rng.Int32N(tinyVocab)), append(b.Positions, k)
+			b.Tokens, b.Positions = append(b.Tokens, rng.Int32N(trial.Vocab)), append(b.Positions, k)
 			if k > 0 {
 				b.Rows, b.Targets = append(b.Rows, s*8+k-1), append(b.Targets, b.Tokens[len(b.Tokens)-1])
 			}
@@ -82,7 +83,7 @@ func TestTRPOOnALanguageModel(t *testing.T) {
 		difference float64
 	}{{tensor.Float64, 1e-5}, {tensor.Float32, 3e-3}} {
 		t.Run(fmt.Sprint(c.dt), func(t *testing.T) {
-			region := languageModel(t, adapted(t, tinyModel(t, "llama", c.dt), true), rand.New(rand.NewPCG(1, 21)))
+			region := languageModel(t, adapted(t, trial.Model(t, "llama", c.dt), true), rand.New(rand.NewPCG(1, 21)))
 			step, err := rlhf.TRPO{Difference: c.difference}.Step(region)
 			require.NoError(t, err)
 			t.Logf("gain %.4f (linear model %.4f), KL %.5f, %d backtracks", step.Gain, step.Expected, step.KL, step.Backtracks)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/model/lora"
@@ -36,10 +37,10 @@ func TestEveryKindOfAdapterTrainsAndResumes(t *testing.T) {
 	for name, c := range adapterMethods {
 		t.Run(name, func(t *testing.T) {
 			begin := func(dir string, resume bool) *sft.Trainer {
-				m := tinyModel(t, "qwen3", tensor.Float32)
+				m := trial.Model(t, "qwen3", tensor.Float32)
 				a, err := lora.Attach(m, "default", c)
 				require.NoError(t, err)
-				loop := plain(11)
+				loop := trial.Loop(11)
 				loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 4
 				if c.Method == lora.AdaLoRA {
 					loop.Companion, err = adalora.New(a)
@@ -52,12 +53,12 @@ func TestEveryKindOfAdapterTrainsAndResumes(t *testing.T) {
 			whole := begin("", false)
 			losses := steps(t, whole, 0)
 			assert.Less(t, losses[len(losses)-1], losses[0])
-			_, want := parameters(whole)
+			_, want := trial.Parameters(whole)
 			dir := t.TempDir()
 			require.Equal(t, losses[:6], steps(t, begin(dir, false), 6)) // the checkpoint is of step 4
 			second := begin(dir, true)
 			require.Equal(t, losses[4:], steps(t, second, 0))
-			_, got := parameters(second)
+			_, got := trial.Parameters(second)
 			require.Equal(t, want, got)
 		})
 	}
@@ -68,7 +69,7 @@ func TestEveryKindOfAdapterTrainsAndResumes(t *testing.T) {
 func TestLoRAPlus(t *testing.T) {
 	const ratio = 16
 	moved := func(groups []train.Group) map[string]float64 {
-		m := tinyModel(t, "llama", tensor.Float64)
+		m := trial.Model(t, "llama", tensor.Float64)
 		a, err := lora.Attach(m, "default", lora.Config{Rank: 4, DoRA: true})
 		require.NoError(t, err)
 		before := map[string]float64{}
@@ -87,7 +88,7 @@ func TestLoRAPlus(t *testing.T) {
 				p.Data64()[0], before[name] = 0.05, 0.05
 			}
 		}
-		loop := plain(1)
+		loop := trial.Loop(1)
 		loop.Optimizer, loop.Groups = train.AdamW{LR: 1e-3}, groups
 		runSteps(t, sft.Policy{Model: m, Adapter: a}, oneRow(9), sft.Options{}, loop)
 		for name, p := range a.Params() {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/modeltest"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -29,7 +30,7 @@ func TestRouterBalanceCounts(t *testing.T) {
 			}
 		}
 	}
-	m := tinyModel(t, "qwen3_moe", tensor.Float64)
+	m := trial.Model(t, "qwen3_moe", tensor.Float64)
 	require.NoError(t, modeltest.Trainable(m, true))
 	want, err := modeltest.Compute(m, ids, modeltest.PassOptions{Weights: weights, Balance: coefficient})
 	require.NoError(t, err)
@@ -39,7 +40,7 @@ func TestRouterBalanceCounts(t *testing.T) {
 	for i, e := range rows {
 		step.Micro[0].Add(e, int32(i))
 	}
-	tr, err := sft.New(sft.Policy{Model: m}, &fixedSteps{steps: []data.Step{step}}, sft.Options{RouterBalance: coefficient}, plain(1))
+	tr, err := sft.New(sft.Policy{Model: m}, &trial.Steps[data.Step]{List: []data.Step{step}}, sft.Options{RouterBalance: coefficient}, trial.Loop(1))
 	require.NoError(t, err)
 	for s, err := range tr.Steps(t.Context()) {
 		require.NoError(t, err)

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
 
+	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -32,18 +34,18 @@ func TestOwnLossInGorgoniasOps(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run := func(loss sft.Loss) outcome {
-				p := adapted(t, tinyModel(t, "llama", tensor.Float64), lora.Config{})
-				one := cut(examples(8), [][]int{{0, 1, 2, 3, 4}, {5}, {6, 7}}, 0).steps[0]
-				return runSteps(t, p, &fixedSteps{steps: append(cut(examples(8), [][]int{{7, 3}}, 0).steps, one)}, sft.Options{Loss: loss, MicroTokens: 90, MaxSegments: 9}, plain(2))
+			run := func(loss sft.Loss) trial.Outcome {
+				p := adapted(t, trial.Model(t, "llama", tensor.Float64), lora.Config{})
+				one := cut(examples(8), [][]int{{0, 1, 2, 3, 4}, {5}, {6, 7}}, 0).List[0]
+				return runSteps(t, p, &trial.Steps[data.Step]{List: append(cut(examples(8), [][]int{{7, 3}}, 0).List, one)}, sft.Options{Loss: loss, MicroTokens: 90, MaxSegments: 9}, trial.Loop(2))
 			}
 			want, got := run(c.ours), run(c.theirs)
-			require.Len(t, got.losses, 2)
-			for i := range want.losses {
-				assert.InEpsilon(t, want.losses[i], got.losses[i], 1e-12)
+			require.Len(t, got.Losses, 2)
+			for i := range want.Losses {
+				assert.InEpsilon(t, want.Losses[i], got.Losses[i], 1e-12)
 			}
-			assert.LessOrEqual(t, distant(want.grads, got.grads), 1e-12)
-			assert.LessOrEqual(t, distant(want.values, got.values), 1e-12)
+			assert.LessOrEqual(t, distant(want.Grads, got.Grads), 1e-12)
+			assert.LessOrEqual(t, distant(want.Values, got.Values), 1e-12)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/model/modeltest"
 	"github.com/posttrain/posttrain/sft"
@@ -38,7 +39,7 @@ var layouts = []struct {
 var losses = map[string]sft.Loss{"nll": sft.NLL{}, "smoothed": sft.NLL{LabelSmoothing: 0.1}, "dft": sft.DFT{}}
 
 // cut lays rows out; some targets have weights other than 1.
-func cut(rows []data.Example, micro [][]int, padTo int) *fixedSteps {
+func cut(rows []data.Example, micro [][]int, padTo int) *trial.Steps[data.Step] {
 	var step data.Step
 	for _, list := range micro {
 		var p data.Packed
@@ -56,7 +57,7 @@ func cut(rows []data.Example, micro [][]int, padTo int) *fixedSteps {
 		step.Micro = append(step.Micro, p)
 		step.Tokens += len(p.Tokens)
 	}
-	return &fixedSteps{steps: []data.Step{step}}
+	return &trial.Steps[data.Step]{List: []data.Step{step}}
 }
 
 // distant is the distance of two vectors relative to the norm of the first.
@@ -78,7 +79,7 @@ func TestGradientsDoNotDependOnHowABatchIsCut(t *testing.T) {
 				for name, loss := range losses {
 					t.Run(fmt.Sprintf("%s/%v/adapter %t/%s", family, dt, adapter, name), func(t *testing.T) {
 						lawOf(t, func() sft.Policy {
-							m := tinyModel(t, family, dt)
+							m := trial.Model(t, family, dt)
 							if adapter {
 								return adapted(t, m, lora.Config{})
 							}
@@ -93,12 +94,12 @@ func TestGradientsDoNotDependOnHowABatchIsCut(t *testing.T) {
 
 func lawOf(t *testing.T, policy func() sft.Policy, o sft.Options, tol float64) {
 	rows := examples(8)
-	want := runSteps(t, policy(), cut(rows, [][]int{{0, 1, 2, 3, 4, 5, 6, 7}}, 0), o, plain(1))
-	require.Greater(t, modeltest.Norm(want.grads), 1e-3)
+	want := runSteps(t, policy(), cut(rows, [][]int{{0, 1, 2, 3, 4, 5, 6, 7}}, 0), o, trial.Loop(1))
+	require.Greater(t, modeltest.Norm(want.Grads), 1e-3)
 	for _, l := range layouts {
-		got := runSteps(t, policy(), cut(rows, l.micro, l.padTo), o, plain(1))
-		require.InEpsilon(t, want.losses[0], got.losses[0], tol, "loss, %s", l.name)
-		require.LessOrEqual(t, distant(want.grads, got.grads), tol, "gradient, %s", l.name)
+		got := runSteps(t, policy(), cut(rows, l.micro, l.padTo), o, trial.Loop(1))
+		require.InEpsilon(t, want.Losses[0], got.Losses[0], tol, "loss, %s", l.name)
+		require.LessOrEqual(t, distant(want.Grads, got.Grads), tol, "gradient, %s", l.name)
 	}
 }
 
@@ -106,20 +107,20 @@ func lawOf(t *testing.T, policy func() sft.Policy, o sft.Options, tol float64) {
 // compatibility mode that divides each micro-batch by its own weight.
 func TestMeansOfMeansAreAnotherGradient(t *testing.T) {
 	o := sft.Options{MicroTokens: 160, MaxSegments: 8}
-	policy := func() sft.Policy { return sft.Policy{Model: tinyModel(t, "llama", tensor.Float64)} }
-	micro, loop := [][]int{{0, 1, 2, 3, 4}, {5, 6, 7}}, plain(1)
+	policy := func() sft.Policy { return sft.Policy{Model: trial.Model(t, "llama", tensor.Float64)} }
+	micro, loop := [][]int{{0, 1, 2, 3, 4}, {5, 6, 7}}, trial.Loop(1)
 	want := runSteps(t, policy(), cut(examples(8), micro, 0), o, loop)
 	loop.Denominator = train.PerMicroBatch
 	got := runSteps(t, policy(), cut(examples(8), micro, 0), o, loop)
-	require.Greater(t, distant(want.grads, got.grads), 1e-3)
-	mean := make([]float64, len(got.grads))
+	require.Greater(t, distant(want.Grads, got.Grads), 1e-3)
+	mean := make([]float64, len(got.Grads))
 	for _, list := range micro {
-		alone := runSteps(t, policy(), cut(examples(8), [][]int{list}, 0), o, plain(1))
-		for i, g := range alone.grads {
+		alone := runSteps(t, policy(), cut(examples(8), [][]int{list}, 0), o, trial.Loop(1))
+		for i, g := range alone.Grads {
 			mean[i] += g / float64(len(micro))
 		}
 	}
-	require.LessOrEqual(t, distant(mean, got.grads), lawTol[tensor.Float64])
+	require.LessOrEqual(t, distant(mean, got.Grads), lawTol[tensor.Float64])
 }
 
 // TestResultsAreTheSameBits holds what must not change a bit: threads,
@@ -131,13 +132,13 @@ func TestResultsAreTheSameBits(t *testing.T) {
 	for _, family := range []string{"llama", "qwen3", "gemma3_text", "wide"} {
 		for _, adapter := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/adapter %t", family, adapter), func(t *testing.T) {
-				run := func(o sft.Options) outcome {
-					p := sft.Policy{Model: tinyModel(t, family, tensor.Float32)}
+				run := func(o sft.Options) trial.Outcome {
+					p := sft.Policy{Model: trial.Model(t, family, tensor.Float32)}
 					if adapter {
 						p = adapted(t, p.Model, lora.Config{Dropout: 0.2})
 					}
 					o.NEFTuneAlpha = 5
-					return runSteps(t, p, batcher(t, 40, data.BatchOptions{TokensPerStep: 220, TokensPerMicro: 128}), o, plain(3))
+					return runSteps(t, p, batcher(t, 40, data.BatchOptions{TokensPerStep: 220, TokensPerMicro: 128}), o, trial.Loop(3))
 				}
 				want := run(sft.Options{Device: one})
 				require.Equal(t, want, run(sft.Options{Device: two}), "two threads")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/model/modeltest"
@@ -36,7 +37,7 @@ func byHand(t *testing.T, m model.Model, adapter string, rows []data.Example, sm
 				continue
 			}
 			at := pass.Starts[r] + i - 1
-			logits := pass.Logits[at*tinyVocab : (at+1)*tinyVocab]
+			logits := pass.Logits[at*trial.Vocab : (at+1)*trial.Vocab]
 			best, lse := 0, 0.0
 			for v, x := range logits {
 				lse += math.Exp(x)
@@ -48,7 +49,7 @@ func byHand(t *testing.T, m model.Model, adapter string, rows []data.Example, sm
 			uniform := 0.0
 			for _, x := range logits {
 				sum.entropy -= math.Exp(x-lse) * (x - lse)
-				uniform += (lse - x) / tinyVocab
+				uniform += (lse - x) / trial.Vocab
 			}
 			nll := lse - logits[e.IDs[i]]
 			sum.nll += nll
@@ -72,19 +73,19 @@ func (c constant) Evaluate(_ context.Context, m *train.Metrics) error {
 
 func TestEvaluationIsTheMeanOverTargets(t *testing.T) {
 	const smoothing = 0.2
-	for family := range configs {
+	for _, family := range trial.Families() {
 		if family == "wide" {
 			continue
 		}
 		t.Run(family, func(t *testing.T) {
-			p := adapted(t, tinyModel(t, family, tensor.Float64), lora.Config{Dropout: 0.5})
+			p := adapted(t, trial.Model(t, family, tensor.Float64), lora.Config{Dropout: 0.5})
 			held := examples(9)
 			want := byHand(t, p.Model, "default", held, smoothing)
 			o := sft.Options{
 				Loss: sft.NLL{LabelSmoothing: smoothing}, NEFTuneAlpha: 50, // neither noise nor dropout in evaluations
 				EvalData: batcher(t, 9, data.BatchOptions{Epochs: 1, Sequential: true, TokensPerStep: 40, TokensPerMicro: 20}),
 			}
-			loop := plain(3)
+			loop := trial.Loop(3)
 			loop.Optimizer, loop.EvalEvery, loop.Evaluator = train.AdamW{LR: still}, 2, constant{}
 			tr, err := sft.New(p, batcher(t, 20, data.BatchOptions{TokensPerMicro: 64}), o, loop)
 			require.NoError(t, err)
@@ -120,9 +121,9 @@ func TestEvaluationErrors(t *testing.T) {
 	}{"seek": {src: failing{seek: broken}}, "next": {src: failing{next: broken}},
 		"own": {src: batcher(t, 3, data.BatchOptions{Epochs: 1, TokensPerMicro: 32}), own: constant{err: broken}}} {
 		t.Run(name, func(t *testing.T) {
-			loop := plain(1)
+			loop := trial.Loop(1)
 			loop.Evaluator = c.own
-			tr, err := sft.New(sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, oneRow(1), sft.Options{EvalData: c.src}, loop)
+			tr, err := sft.New(sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, oneRow(1), sft.Options{EvalData: c.src}, loop)
 			require.NoError(t, err)
 			for _, err = range tr.Steps(t.Context()) {
 				break
@@ -133,7 +134,7 @@ func TestEvaluationErrors(t *testing.T) {
 	}
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		tr, err := sft.New(sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, oneRow(1), sft.Options{EvalData: cancelling{cancel}}, plain(1))
+		tr, err := sft.New(sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, oneRow(1), sft.Options{EvalData: cancelling{cancel}}, trial.Loop(1))
 		require.NoError(t, err)
 		for _, err = range tr.Steps(ctx) {
 			break

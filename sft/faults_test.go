@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -27,7 +28,7 @@ func TestOptionsReportAllFaults(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	src := batcher(t, 5, data.BatchOptions{TokensPerMicro: 64})
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	removed, err := lora.Attach(m, "gone", lora.Config{})
 	require.NoError(t, err)
 	removed.Remove()
@@ -62,7 +63,7 @@ func TestNewRefuses(t *testing.T) {
 // failsAt trains and returns the step that failed and its error.
 func failsAt(t *testing.T, p sft.Policy, src data.StepSource) (int, error) {
 	t.Helper()
-	tr, err := sft.New(p, src, sft.Options{MicroTokens: 64, MaxSegments: 8}, plain(5))
+	tr, err := sft.New(p, src, sft.Options{MicroTokens: 64, MaxSegments: 8}, trial.Loop(5))
 	require.NoError(t, err)
 	for _, err = range tr.Steps(t.Context()) {
 		if err != nil {
@@ -74,7 +75,7 @@ func failsAt(t *testing.T, p sft.Policy, src data.StepSource) (int, error) {
 }
 
 func TestNotANumberNamesTheStep(t *testing.T) {
-	m := tinyModel(t, "llama", tensor.Float32)
+	m := trial.Model(t, "llama", tensor.Float32)
 	for _, p := range m.Params() {
 		p.Data()[len(p.Data())-1] = float32(math.NaN())
 		p.Changed()
@@ -85,11 +86,11 @@ func TestNotANumberNamesTheStep(t *testing.T) {
 	assert.Equal(t, 1, step)
 
 	spoilt := oneRow(5)
-	spoilt.steps = slices.Clone(spoilt.steps)
-	bad := cut(examples(1), [][]int{{0}}, 0).steps[0]
+	spoilt.List = slices.Clone(spoilt.List)
+	bad := cut(examples(1), [][]int{{0}}, 0).List[0]
 	bad.Micro[0].Weights[0] = float32(math.Inf(1))
-	spoilt.steps[2] = bad
-	step, err = failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, spoilt)
+	spoilt.List[2] = bad
+	step, err = failsAt(t, sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, spoilt)
 	assert.ErrorContains(t, err, "step 3: stage sft: weight of micro-batch 0: got +Inf")
 	assert.Equal(t, 3, step)
 }
@@ -101,7 +102,7 @@ func TestFaultyBatchesAreErrors(t *testing.T) {
 	}{
 		"too large": {func(p *data.Packed) { p.Tokens = slices.Repeat(p.Tokens, 9) }, "72 tokens, want at most 64"},
 		"segments":  {func(p *data.Packed) { p.Ends = slices.Repeat(p.Ends, 9) }, "9 segments, want at most 8"},
-		"token":     {func(p *data.Packed) { p.Tokens = slices.Clone(p.Tokens); p.Tokens[1] = tinyVocab }, "61"},
+		"token":     {func(p *data.Packed) { p.Tokens = slices.Clone(p.Tokens); p.Tokens[1] = trial.Vocab }, "61"},
 		"target":    {func(p *data.Packed) { p.Targets = slices.Clone(p.Targets); p.Targets[1] = -1 }, "-1"},
 		"row":       {func(p *data.Packed) { p.Rows = slices.Clone(p.Rows); p.Rows[1] = 8 }, "8"},
 		"positions": {func(p *data.Packed) { p.Positions = p.Positions[:3] }, "positions"},
@@ -110,8 +111,8 @@ func TestFaultyBatchesAreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := oneRow(1)
-			c.spoil(&src.steps[0].Micro[0])
-			step, err := failsAt(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, src)
+			c.spoil(&src.List[0].Micro[0])
+			step, err := failsAt(t, sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, src)
 			assert.ErrorContains(t, err, c.text)
 			assert.ErrorContains(t, err, "step 1: stage sft: micro-batch 0")
 			assert.Equal(t, 1, step)
@@ -122,15 +123,17 @@ func TestFaultyBatchesAreErrors(t *testing.T) {
 		for i := range masked[1].Mask {
 			masked[1].Mask[i] = false
 		}
-		p := func() sft.Policy { return sft.Policy{Model: tinyModel(t, "llama", tensor.Float64)} }
+		p := func() sft.Policy { return sft.Policy{Model: trial.Model(t, "llama", tensor.Float64)} }
 		o := sft.Options{MicroTokens: 64}
-		want := runSteps(t, p(), cut(masked, [][]int{{0}}, 0), o, plain(1))
-		require.Equal(t, want, runSteps(t, p(), cut(masked, [][]int{{0}, {1}}, 0), o, plain(1)))
+		want := runSteps(t, p(), cut(masked, [][]int{{0}}, 0), o, trial.Loop(1))
+		both := runSteps(t, p(), cut(masked, [][]int{{0}, {1}}, 0), o, trial.Loop(1))
+		want.Last["num_tokens"] = both.Last["num_tokens"] // it is read
+		require.Equal(t, want, both)
 		none := cut(masked, [][]int{{1}}, 0)
-		none.steps[0].Micro[0].Weights = nil
-		got := runSteps(t, p(), none, o, plain(1))
-		require.Equal(t, []float64{0}, got.losses)
-		for _, g := range got.grads {
+		none.List[0].Micro[0].Weights = nil
+		got := runSteps(t, p(), none, o, trial.Loop(1))
+		require.Equal(t, []float64{0}, got.Losses)
+		for _, g := range got.Grads {
 			require.Zero(t, g)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -18,14 +19,14 @@ func TestPlanIsWhatIsAllocated(t *testing.T) {
 	for _, adapter := range []bool{false, true} {
 		for _, o := range []sft.Options{{}, {Recompute: true}, {EvalData: batcher(t, 6, data.BatchOptions{Epochs: 1, TokensPerMicro: 64})}} {
 			t.Run(fmt.Sprintf("adapter %t, recompute %t, evaluation %t", adapter, o.Recompute, o.EvalData != nil), func(t *testing.T) {
-				p := sft.Policy{Model: tinyModel(t, "gemma3_text", tensor.Float32)}
+				p := sft.Policy{Model: trial.Model(t, "gemma3_text", tensor.Float32)}
 				if adapter {
 					p = adapted(t, p.Model, lora.Config{})
 				}
 				o.MicroTokens, o.MaxSegments = 64, 16
 				planned, err := sft.PlanMemory(p, o)
 				require.NoError(t, err)
-				tr, err := sft.New(p, batcher(t, 20, data.BatchOptions{TokensPerStep: 100, TokensPerMicro: 64}), o, plain(2))
+				tr, err := sft.New(p, batcher(t, 20, data.BatchOptions{TokensPerStep: 100, TokensPerMicro: 64}), o, trial.Loop(2))
 				require.NoError(t, err)
 				for s, err := range tr.Steps(t.Context()) {
 					require.NoError(t, err)
@@ -56,28 +57,28 @@ func TestPlanIsWhatIsAllocated(t *testing.T) {
 }
 
 func TestTooLittleMemoryIsToldBeforeAllocating(t *testing.T) {
-	p := sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}
+	p := sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}
 	src := batcher(t, 6, data.BatchOptions{})
-	_, err := sft.New(p, src, sft.Options{MicroTokens: 4096, MaxSegments: 256, MemoryLimit: 1 << 20}, plain(1))
+	_, err := sft.New(p, src, sft.Options{MicroTokens: 4096, MaxSegments: 256, MemoryLimit: 1 << 20}, trial.Loop(1))
 	require.ErrorIs(t, err, sft.ErrMemory)
 	assert.ErrorContains(t, err, "activations")
 	assert.ErrorContains(t, err, "1 MiB are available")
 	for _, q := range p.Model.Params() {
 		require.False(t, q.Trainable(), "no accumulator was allocated")
 	}
-	_, err = sft.New(p, src, sft.Options{MicroTokens: 4096, MaxSegments: 256, MemoryLimit: -1}, plain(1))
+	_, err = sft.New(p, src, sft.Options{MicroTokens: 4096, MaxSegments: 256, MemoryLimit: -1}, trial.Loop(1))
 	require.NoError(t, err)
 }
 
 func TestStoredIn16Bits(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.BFloat16, tensor.Float16} {
-		small := tinyModel(t, "qwen3", dt)
-		_, err := sft.New(sft.Policy{Model: small}, oneRow(1), sft.Options{}, plain(1))
+		small := trial.Model(t, "qwen3", dt)
+		_, err := sft.New(sft.Policy{Model: small}, oneRow(1), sft.Options{}, trial.Loop(1))
 		require.ErrorContains(t, err, "want float32 to train it")
 		_, err = sft.PlanMemory(sft.Policy{Model: small}, sft.Options{})
 		require.ErrorContains(t, err, "want float32 to train it")
 
-		wide := tinyModel(t, "qwen3", tensor.Float32)
+		wide := trial.Model(t, "qwen3", tensor.Float32)
 		values := map[string][]float32{}
 		for name, q := range small.Params() {
 			values[name] = q.Float32s()
@@ -88,10 +89,10 @@ func TestStoredIn16Bits(t *testing.T) {
 		}
 		o := sft.Options{MicroTokens: 64, MaxSegments: 8}
 		rows := cut(examples(5), [][]int{{0, 1, 2}, {3, 4}}, 0)
-		want := runSteps(t, adapted(t, wide, lora.Config{}), rows, o, plain(1))
-		rows.at = 0
-		got := runSteps(t, adapted(t, small, lora.Config{}), rows, o, plain(1))
-		assert.InEpsilon(t, want.losses[0], got.losses[0], 1e-6, "%v", dt)
-		assert.LessOrEqual(t, distant(want.grads, got.grads), lawTol[tensor.Float32], "%v", dt)
+		want := runSteps(t, adapted(t, wide, lora.Config{}), rows, o, trial.Loop(1))
+		rows.Rewind()
+		got := runSteps(t, adapted(t, small, lora.Config{}), rows, o, trial.Loop(1))
+		assert.InEpsilon(t, want.Losses[0], got.Losses[0], 1e-6, "%v", dt)
+		assert.LessOrEqual(t, distant(want.Grads, got.Grads), lawTol[tensor.Float32], "%v", dt)
 	}
 }

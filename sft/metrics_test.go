@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/modeltest"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -16,7 +17,7 @@ import (
 // same; with MicroMeans they are means of means.
 func TestMetricsAreWeightedMeans(t *testing.T) {
 	rows := examples(8)
-	m := tinyModel(t, "llama", tensor.Float64)
+	m := trial.Model(t, "llama", tensor.Float64)
 	var ids [][]int32
 	for _, e := range rows {
 		ids = append(ids, e.IDs)
@@ -29,7 +30,7 @@ func TestMetricsAreWeightedMeans(t *testing.T) {
 			var entropy, hits, weight float64 // of the step
 			var entropies, accuracies float64 // means of micro-batches
 			for k, list := range micro {
-				p := &src.steps[0].Micro[k]
+				p := &src.List[0].Micro[k]
 				var h, a, w float64
 				for j, at := range p.Rows {
 					segment := 0
@@ -37,14 +38,14 @@ func TestMetricsAreWeightedMeans(t *testing.T) {
 						segment++
 					}
 					row := pass.Starts[list[segment]] + int(p.Positions[at])
-					logits := pass.Logits[row*tinyVocab : (row+1)*tinyVocab]
+					logits := pass.Logits[row*trial.Vocab : (row+1)*trial.Vocab]
 					best := 0
 					for v := range logits {
 						if logits[v] > logits[best] {
 							best = v
 						}
 					}
-					p.Targets[j] = int32((best + j%2) % tinyVocab)
+					p.Targets[j] = int32((best + j%2) % trial.Vocab)
 					h += float64(p.Weights[j]) * pass.Entropy[row]
 					a += float64(p.Weights[j]) * float64(1-j%2)
 					w += float64(p.Weights[j])
@@ -55,7 +56,7 @@ func TestMetricsAreWeightedMeans(t *testing.T) {
 			if !means {
 				entropies, accuracies = entropy/weight, hits/weight
 			}
-			tr, err := sft.New(sft.Policy{Model: tinyModel(t, "llama", tensor.Float64)}, src, sft.Options{MicroTokens: 160, MicroMeans: means}, plain(1))
+			tr, err := sft.New(sft.Policy{Model: trial.Model(t, "llama", tensor.Float64)}, src, sft.Options{MicroTokens: 160, MicroMeans: means}, trial.Loop(1))
 			require.NoError(t, err)
 			for s, err := range tr.Steps(t.Context()) {
 				require.NoError(t, err)

@@ -1,7 +1,6 @@
 package sft_test
 
 import (
-	"io"
 	"math"
 	"path/filepath"
 	"strings"
@@ -12,11 +11,11 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -110,33 +109,17 @@ func replay(t *testing.T, dir string) {
 			assert.InDelta(t, want.Logged[name], got, metricTol*math.Max(1, math.Abs(got)), "%s of step %d", name, n)
 		}
 		if n == 0 {
-			compareGradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm))
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compareWeights(t, dir, tr)
-}
-
-// recordedSteps feeds recorded micro-batches to the trainer.
-type recordedSteps struct {
-	steps []data.Step
-	at    int
-}
-
-// Next implements data.StepSource.
-func (r *recordedSteps) Next(step *data.Step) error {
-	if r.at == len(r.steps) {
-		return io.EOF
-	}
-	*step = r.steps[r.at]
-	r.at++
-	return nil
+	trial.Weights(t, dir, tr, weightTol)
 }
 
 // micros packs the recorded batches: padding is cut off, rows become segments.
-func micros(t *testing.T, run *recorded) *recordedSteps {
-	src := &recordedSteps{}
+func micros(t *testing.T, run *recorded) *trial.Steps[data.Step] {
+	src := &trial.Steps[data.Step]{}
 	for _, s := range run.Steps {
 		var step data.Step
 		for _, m := range s.Micro {
@@ -156,9 +139,9 @@ func micros(t *testing.T, run *recorded) *recordedSteps {
 			step.Micro = append(step.Micro, p)
 			step.Tokens += len(p.Tokens)
 		}
-		src.steps = append(src.steps, step)
+		src.List = append(src.List, step)
 	}
-	require.NotEmpty(t, src.steps)
+	require.NotEmpty(t, src.List)
 	return src
 }
 
@@ -187,53 +170,4 @@ func appendRow(p *data.Packed, ids, labels, pos []int32) {
 		}
 	}
 	p.Ends, p.Prefix, p.Examples = append(p.Ends, base+int32(len(ids))), append(p.Prefix, -1), append(p.Examples, 0)
-}
-
-// peftName is the checkpoint's name of a parameter in the fixture.
-func peftName(name string) string {
-	if !strings.Contains(name, ".lora_") {
-		return name
-	}
-	return "base_model.model." + name + ".weight"
-}
-
-func compareGradients(t *testing.T, dir string, tr *sft.Trainer, factor float64) {
-	f, err := safetensors.Open(filepath.Join(dir, "grads_step1.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		limit := 0.0
-		for _, v := range want {
-			limit = math.Max(limit, math.Abs(float64(v)))
-		}
-		for i, g := range p.Grad() {
-			require.InDelta(t, want[i], float64(g)*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func compareWeights(t *testing.T, dir string, tr *sft.Trainer) {
-	f, err := safetensors.Open(filepath.Join(dir, "final.safetensors"))
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		want := fixtureTensor(t, f, p.Name())
-		for i, v := range p.Data() {
-			require.InDelta(t, want[i], v, weightTol, "weight %s[%d]", p.Name(), i)
-		}
-	}
-}
-
-func fixtureTensor(t *testing.T, f *safetensors.File, name string) []float32 {
-	t.Helper()
-	for _, n := range []string{name, peftName(name)} {
-		if x, err := f.Tensor(n); err == nil {
-			v, err := x.Float32()
-			require.NoError(t, err)
-			return v
-		}
-	}
-	require.Fail(t, "the fixture lacks "+name)
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -33,11 +34,11 @@ func newSession(adapter bool) session {
 
 func (s session) trainer(t *testing.T, dir string, resume bool) (*sft.Trainer, error) {
 	t.Helper()
-	p := sft.Policy{Model: tinyModel(t, "qwen3", tensor.Float32)}
+	p := sft.Policy{Model: trial.Model(t, "qwen3", tensor.Float32)}
 	if s.adapter {
 		p = adapted(t, p.Model, lora.Config{Dropout: 0.2})
 	}
-	loop := plain(11)
+	loop := trial.Loop(11)
 	loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 4
 	loop.Schedule = train.Linear{Warmup: train.Warmup{Steps: 2}}
 	return sft.New(p, s.wrap(batcher(t, s.rows, s.batch)), s.opts, loop)
@@ -64,7 +65,7 @@ func TestResumedRunIsTheUndisturbedOne(t *testing.T) {
 			require.NoError(t, err)
 			losses := steps(t, whole, 0)
 			require.Len(t, losses, 11)
-			_, want := parameters(whole)
+			_, want := trial.Parameters(whole)
 
 			dir := t.TempDir()
 			first, err := s.trainer(t, dir, false)
@@ -74,7 +75,7 @@ func TestResumedRunIsTheUndisturbedOne(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 4, second.Step())
 			require.Equal(t, losses[4:], steps(t, second, 0))
-			_, got := parameters(second)
+			_, got := trial.Parameters(second)
 			require.Equal(t, want, got)
 		})
 	}

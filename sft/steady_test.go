@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -24,7 +25,7 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 		for _, adapter := range []bool{false, true} {
 			for _, loss := range []sft.Loss{sft.NLL{LabelSmoothing: 0.1}, sft.DFT{}} {
 				t.Run(fmt.Sprintf("%s/adapter %t/%s", family, adapter, loss.Name()), func(t *testing.T) {
-					p := sft.Policy{Model: tinyModel(t, family, tensor.Float32)}
+					p := sft.Policy{Model: trial.Model(t, family, tensor.Float32)}
 					if adapter {
 						p = adapted(t, p.Model, lora.Config{Dropout: 0.1})
 					}
@@ -46,7 +47,7 @@ const (
 
 func steadySteps(t *testing.T, p sft.Policy, o sft.Options) {
 	src := batcher(t, 30, data.BatchOptions{TokensPerStep: 64, TokensPerMicro: 32})
-	loop := plain(warmSteps + windows*windowSize)
+	loop := trial.Loop(warmSteps + windows*windowSize)
 	loop.MaxGradNorm = new(1.0)
 	tr, err := sft.New(p, src, o, loop)
 	require.NoError(t, err)

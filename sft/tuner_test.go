@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/houlsby"
 	"github.com/posttrain/posttrain/model/lora"
@@ -40,7 +41,7 @@ func prompt(c soft.Config) func(t testing.TB, m model.Model) sft.Tuner {
 }
 
 func tuned(t testing.TB, name string, dt tensor.Dtype) sft.Policy {
-	m := tinyModel(t, "gemma3_text", dt)
+	m := trial.Model(t, "gemma3_text", dt)
 	return sft.Policy{Model: m, Tuner: tuners[name](t, m)}
 }
 
@@ -54,7 +55,7 @@ func TestTunersLearn(t *testing.T) {
 			require.NoError(t, err)
 			src := batcher(t, 4, data.BatchOptions{TokensPerStep: 64, TokensPerMicro: 64, Seed: 3})
 			held := batcher(t, 4, data.BatchOptions{TokensPerStep: 64, TokensPerMicro: 64, Epochs: 1})
-			loop := plain(120)
+			loop := trial.Loop(120)
 			loop.Optimizer = train.AdamW{LR: 3e-2}
 			tr, err := sft.New(p, src, sft.Options{EvalData: held}, loop)
 			require.NoError(t, err)
@@ -88,16 +89,16 @@ const splitTolerance = 1e-10
 func TestTunersSeeEachMicroBatchAlike(t *testing.T) {
 	for name := range tuners {
 		t.Run(name, func(t *testing.T) {
-			var runs []outcome
+			var runs []trial.Outcome
 			for _, micro := range []int{64, 16} {
 				p := tuned(t, name, tensor.Float64)
 				src := batcher(t, 12, data.BatchOptions{TokensPerStep: 64, TokensPerMicro: micro, Seed: 3})
-				runs = append(runs, runSteps(t, p, src, sft.Options{MicroTokens: micro}, plain(3)))
+				runs = append(runs, runSteps(t, p, src, sft.Options{MicroTokens: micro}, trial.Loop(3)))
 			}
-			for i, want := range runs[0].grads {
-				require.InDelta(t, want, runs[1].grads[i], splitTolerance)
+			for i, want := range runs[0].Grads {
+				require.InDelta(t, want, runs[1].Grads[i], splitTolerance)
 			}
-			assert.InDeltaSlice(t, runs[0].losses, runs[1].losses, splitTolerance)
+			assert.InDeltaSlice(t, runs[0].Losses, runs[1].Losses, splitTolerance)
 		})
 	}
 }
@@ -106,7 +107,7 @@ func TestTunersAreResumedExactly(t *testing.T) {
 	for name := range tuners {
 		t.Run(name, func(t *testing.T) {
 			start := func(dir string, resume bool) *sft.Trainer {
-				loop := plain(9)
+				loop := trial.Loop(9)
 				loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 4
 				tr, err := sft.New(tuned(t, name, tensor.Float32), batcher(t, 20, data.BatchOptions{TokensPerStep: 48, TokensPerMicro: 24, Seed: 3}), sft.Options{}, loop)
 				require.NoError(t, err)
@@ -114,12 +115,12 @@ func TestTunersAreResumedExactly(t *testing.T) {
 			}
 			whole := start("", false)
 			losses := steps(t, whole, 0)
-			_, want := parameters(whole)
+			_, want := trial.Parameters(whole)
 			dir := t.TempDir()
 			steps(t, start(dir, false), 6)
 			second := start(dir, true)
 			require.Equal(t, losses[4:], steps(t, second, 0))
-			_, got := parameters(second)
+			_, got := trial.Parameters(second)
 			require.Equal(t, want, got)
 		})
 	}
@@ -134,7 +135,7 @@ func TestASavedTunerIsWhatWasTrained(t *testing.T) {
 			steps(t, idle(t, p, sft.Options{}), 0)
 			dir := filepath.Join(t.TempDir(), "out")
 			require.NoError(t, p.Tuner.Save(dir, "base"))
-			fresh := tinyModel(t, "gemma3_text", tensor.Float32)
+			fresh := trial.Model(t, "gemma3_text", tensor.Float32)
 			var err error
 			if name == "houlsby" {
 				_, err = houlsby.Load(fresh, "default", dir)
@@ -152,13 +153,13 @@ func TestASavedTunerIsWhatWasTrained(t *testing.T) {
 }
 
 func TestAPolicyHasOneAdapter(t *testing.T) {
-	p := adapted(t, tinyModel(t, "llama", tensor.Float32), lora.Config{})
+	p := adapted(t, trial.Model(t, "llama", tensor.Float32), lora.Config{})
 	p.Tuner = p.Adapter
-	_, err := sft.New(p, oneRow(1), sft.Options{}, plain(1))
+	_, err := sft.New(p, oneRow(1), sft.Options{}, trial.Loop(1))
 	assert.ErrorContains(t, err, "got both Adapter and Tuner, want one")
 	p = tuned(t, "prompt", tensor.Float32)
 	p.Tuner.(*soft.Prompt).Remove()
-	_, err = sft.New(p, oneRow(1), sft.Options{}, plain(1))
+	_, err = sft.New(p, oneRow(1), sft.Options{}, trial.Loop(1))
 	assert.ErrorContains(t, err, `got "default", which is not attached to the model`)
 }
 
@@ -166,14 +167,14 @@ func TestAPolicyHasOneAdapter(t *testing.T) {
 // that fits a test: a few per cent of the weights get most of what all of them get.
 func TestBottlenecksComeCloseToFullTraining(t *testing.T) {
 	learn := func(p sft.Policy, rate float64) (first, last float64) {
-		loop := plain(150)
+		loop := trial.Loop(150)
 		loop.Optimizer = train.AdamW{LR: rate}
 		tr, err := sft.New(p, batcher(t, 6, data.BatchOptions{TokensPerStep: 96, TokensPerMicro: 96, Seed: 3}), sft.Options{}, loop)
 		require.NoError(t, err)
 		losses := steps(t, tr, 0)
 		return losses[0], losses[len(losses)-1]
 	}
-	m := tinyModel(t, "wide", tensor.Float32)
+	m := trial.Model(t, "wide", tensor.Float32)
 	a, err := houlsby.Attach(m, "default", houlsby.Config{Width: 16})
 	require.NoError(t, err)
 	total, _ := model.ParamCount(m)
@@ -182,7 +183,7 @@ func TestBottlenecksComeCloseToFullTraining(t *testing.T) {
 		own += p.Len()
 	}
 	first, tuned := learn(sft.Policy{Model: m, Tuner: a}, 1e-2)
-	start, full := learn(sft.Policy{Model: tinyModel(t, "wide", tensor.Float32)}, 1e-2)
+	start, full := learn(sft.Policy{Model: trial.Model(t, "wide", tensor.Float32)}, 1e-2)
 	t.Logf("%.1f %% of %d weights: loss %.3f to %.3f, all weights %.3f", 100*float64(own)/float64(total), total, first, tuned, full)
 	assert.Equal(t, start, first, "the adapter begins as the identity")
 	assert.Less(t, float64(own)/float64(total), 0.04)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/sft"
 	"github.com/posttrain/posttrain/tensor"
@@ -16,7 +17,7 @@ import (
 
 func idle(t *testing.T, p sft.Policy, o sft.Options) *sft.Trainer {
 	t.Helper()
-	tr, err := sft.New(p, oneRow(1), o, plain(1))
+	tr, err := sft.New(p, oneRow(1), o, trial.Loop(1))
 	require.NoError(t, err)
 	return tr
 }
@@ -24,23 +25,23 @@ func idle(t *testing.T, p sft.Policy, o sft.Options) *sft.Trainer {
 func TestWeightsComeBackBitForBit(t *testing.T) {
 	for _, dt := range []tensor.Dtype{tensor.Float32, tensor.Float64} {
 		for name, policy := range map[string]func() sft.Policy{
-			"full":    func() sft.Policy { return sft.Policy{Model: tinyModel(t, "qwen3", dt)} },
-			"adapter": func() sft.Policy { return adapted(t, tinyModel(t, "qwen3", dt), lora.Config{}) },
+			"full":    func() sft.Policy { return sft.Policy{Model: trial.Model(t, "qwen3", dt)} },
+			"adapter": func() sft.Policy { return adapted(t, trial.Model(t, "qwen3", dt), lora.Config{}) },
 		} {
 			t.Run(name+" "+dt.String(), func(t *testing.T) {
 				dir := t.TempDir()
 				tr := idle(t, policy(), sft.Options{})
 				steps(t, tr, 0)
 				require.NoError(t, tr.SaveWeights(dir))
-				_, want := parameters(tr)
+				_, want := trial.Parameters(tr)
 				again := idle(t, policy(), sft.Options{})
-				_, before := parameters(again)
+				_, before := trial.Parameters(again)
 				require.NotEqual(t, want, before)
 				param := again.Parameters()[0].(*tensor.Param)
 				version := param.Version()
 				require.NoError(t, again.LoadWeights(dir))
 				require.Greater(t, param.Version(), version, "what was made of the old values is stale")
-				_, got := parameters(again)
+				_, got := trial.Parameters(again)
 				require.Equal(t, want, got)
 			})
 		}
@@ -48,8 +49,8 @@ func TestWeightsComeBackBitForBit(t *testing.T) {
 }
 
 func TestWrongWeightsChangeNothing(t *testing.T) {
-	tr := idle(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, sft.Options{})
-	_, want := parameters(tr)
+	tr := idle(t, sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, sft.Options{})
+	_, want := trial.Parameters(tr)
 	type file struct {
 		infos []safetensors.Info
 		data  map[string][]float32
@@ -83,19 +84,19 @@ func TestWrongWeightsChangeNothing(t *testing.T) {
 			err = tr.LoadWeights(dir)
 			require.ErrorContains(t, err, c.text)
 			assert.ErrorContains(t, err, "model.safetensors")
-			_, got := parameters(tr)
+			_, got := trial.Parameters(tr)
 			require.Equal(t, want, got)
 		})
 	}
 	require.ErrorIs(t, tr.LoadWeights(t.TempDir()), os.ErrNotExist)
 	require.Error(t, tr.SaveWeights(filepath.Join(t.TempDir(), "absent")))
-	adapter := idle(t, adapted(t, tinyModel(t, "llama", tensor.Float32), lora.Config{}), sft.Options{})
+	adapter := idle(t, adapted(t, trial.Model(t, "llama", tensor.Float32), lora.Config{}), sft.Options{})
 	require.ErrorIs(t, adapter.LoadWeights(t.TempDir()), os.ErrNotExist)
 }
 
 func TestExport(t *testing.T) {
 	finished := func(t *testing.T, p sft.Policy, o sft.Options) string {
-		loop := plain(2)
+		loop := trial.Loop(2)
 		loop.Out = t.TempDir()
 		tr, err := sft.New(p, oneRow(2), o, loop)
 		require.NoError(t, err)
@@ -103,7 +104,7 @@ func TestExport(t *testing.T) {
 		return loop.Out
 	}
 	t.Run("full", func(t *testing.T) {
-		m := tinyModel(t, "llama", tensor.Float32)
+		m := trial.Model(t, "llama", tensor.Float32)
 		dir := finished(t, sft.Policy{Model: m}, sft.Options{})
 		f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
 		require.NoError(t, err)
@@ -114,12 +115,12 @@ func TestExport(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("adapter", func(t *testing.T) {
-		p := adapted(t, tinyModel(t, "llama", tensor.Float32), lora.Config{})
+		p := adapted(t, trial.Model(t, "llama", tensor.Float32), lora.Config{})
 		dir := finished(t, p, sft.Options{BaseModel: "some/base"})
 		config, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
 		require.NoError(t, err)
 		assert.Contains(t, string(config), `"base_model_name_or_path": "some/base"`)
-		again, err := lora.Load(tinyModel(t, "llama", tensor.Float32), "default", dir)
+		again, err := lora.Load(trial.Model(t, "llama", tensor.Float32), "default", dir)
 		require.NoError(t, err)
 		values := map[string][]float32{}
 		for name, q := range p.Adapter.Params() {
@@ -130,7 +131,7 @@ func TestExport(t *testing.T) {
 		}
 	})
 	t.Run("own", func(t *testing.T) {
-		dir := finished(t, sft.Policy{Model: tinyModel(t, "llama", tensor.Float32)}, sft.Options{Export: func(dir string) error {
+		dir := finished(t, sft.Policy{Model: trial.Model(t, "llama", tensor.Float32)}, sft.Options{Export: func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "mine.txt"), []byte("mine"), 0o644)
 		}})
 		require.FileExists(t, filepath.Join(dir, "mine.txt"))

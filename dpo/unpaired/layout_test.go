@@ -11,6 +11,7 @@ import (
 
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/dpo/unpaired"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -23,16 +24,16 @@ const layoutTol64 = 1e-10
 func TestMicroBatchesAddUp(t *testing.T) {
 	for _, l := range append(unpaired.Losses(), unpaired.BCO{Density: &unpaired.DensityRatio{}}) {
 		t.Run(l.Name(), func(t *testing.T) {
-			one := func(micro int, sequential bool) outcome {
+			one := func(micro int, sequential bool) trial.Outcome {
 				src := batcher(t, someRows(8), unpaired.BatchOptions{RowsPerStep: 8, TokensPerMicro: micro, Sequential: sequential})
 				o := unpaired.Options{Loss: l, Beta: 0.5, Reference: dpo.Reference{Base: true}}
-				return runSteps(t, adapted(t, tensor.Float64, false), src, o, plain(3))
+				return runSteps(t, adapted(t, tensor.Float64, false), src, o, trial.Loop(3))
 			}
 			whole := one(512, true)
 			for _, micro := range []int{16, 40} {
 				cut := one(micro, true)
-				closeTo(t, whole.losses, cut.losses, layoutTol64, "loss")
-				closeTo(t, whole.grads, cut.grads, layoutTol64, "gradient")
+				trial.Close(t, whole.Losses, cut.Losses, layoutTol64, "loss")
+				trial.Close(t, whole.Grads, cut.Grads, layoutTol64, "gradient")
 			}
 		})
 	}
@@ -41,10 +42,10 @@ func TestMicroBatchesAddUp(t *testing.T) {
 // With train.PerMicroBatch each micro-batch has a z of its own, as in TRL.
 func TestPerMicroBatchHasItsOwnBaseline(t *testing.T) {
 	run := func(d train.Denominator) []float64 {
-		loop := plain(2)
+		loop := trial.Loop(2)
 		loop.Denominator = d
 		src := batcher(t, someRows(8), unpaired.BatchOptions{RowsPerStep: 8, TokensPerMicro: 16, Sequential: true})
-		return runSteps(t, adapted(t, tensor.Float64, false), src, unpaired.Options{Beta: 1, Reference: dpo.Reference{Base: true}}, loop).losses
+		return runSteps(t, adapted(t, tensor.Float64, false), src, unpaired.Options{Beta: 1, Reference: dpo.Reference{Base: true}}, loop).Losses
 	}
 	assert.NotEqual(t, run(train.PerStep), run(train.PerMicroBatch))
 }
@@ -53,18 +54,18 @@ func TestPerMicroBatchHasItsOwnBaseline(t *testing.T) {
 // text.
 func TestOrderDoesNotMatter(t *testing.T) {
 	rows := someRows(6)
-	one := func(order []int) outcome {
+	one := func(order []int) trial.Outcome {
 		var b unpaired.Batch
 		for _, i := range order {
 			b.Add(rows[i], int32(i))
 			b.AddMismatched(rows[i].Prompt, rows[(i+1)%6].Completion, int32(i))
 		}
-		src := &recordedSteps{steps: []unpaired.Step{{Micro: []unpaired.Batch{b}}}}
-		return runSteps(t, adapted(t, tensor.Float64, false), src, unpaired.Options{MicroTokens: 256, Reference: dpo.Reference{Base: true}}, plain(1))
+		src := &trial.Steps[unpaired.Step]{List: []unpaired.Step{{Micro: []unpaired.Batch{b}}}}
+		return runSteps(t, adapted(t, tensor.Float64, false), src, unpaired.Options{MicroTokens: 256, Reference: dpo.Reference{Base: true}}, trial.Loop(1))
 	}
 	straight, mixed := one([]int{0, 1, 2, 3, 4, 5}), one([]int{4, 0, 5, 2, 1, 3})
-	closeTo(t, straight.losses, mixed.losses, layoutTol64, "loss")
-	closeTo(t, straight.grads, mixed.grads, layoutTol64, "gradient")
+	trial.Close(t, straight.Losses, mixed.Losses, layoutTol64, "loss")
+	trial.Close(t, straight.Grads, mixed.Grads, layoutTol64, "gradient")
 }
 
 // Trap T22: no prompt is mismatched with an answer to itself while there is
@@ -108,7 +109,7 @@ func TestSteadyStepAllocatesNothing(t *testing.T) {
 	for _, l := range unpaired.Losses() {
 		t.Run(l.Name(), func(t *testing.T) {
 			src := batcher(t, someRows(12), unpaired.BatchOptions{RowsPerStep: 4, TokensPerMicro: 64})
-			tr, err := unpaired.New(adapted(t, tensor.Float32, false), src, unpaired.Options{Loss: l, Device: device}, plain(warm+count*window))
+			tr, err := unpaired.New(adapted(t, tensor.Float32, false), src, unpaired.Options{Loss: l, Device: device}, trial.Loop(warm+count*window))
 			require.NoError(t, err)
 			var at [count + 1]runtime.MemStats
 			for s, err := range tr.Steps(t.Context()) {
@@ -133,9 +134,9 @@ func TestPlansDoNotChangeResults(t *testing.T) {
 	one, three := tensor.NewDevice(1), tensor.NewDevice(3)
 	defer one.Close()
 	defer three.Close()
-	run := func(o unpaired.Options) outcome {
+	run := func(o unpaired.Options) trial.Outcome {
 		src := batcher(t, someRows(12), unpaired.BatchOptions{RowsPerStep: 4, TokensPerMicro: 32})
-		return runSteps(t, adapted(t, tensor.Float32, false), src, o, plain(3))
+		return runSteps(t, adapted(t, tensor.Float32, false), src, o, trial.Loop(3))
 	}
 	want := run(unpaired.Options{Device: one})
 	assert.Equal(t, want, run(unpaired.Options{Device: three}))

@@ -2,7 +2,6 @@ package unpaired_test
 
 import (
 	"encoding/json"
-	"io"
 	"math"
 	"path/filepath"
 	"strings"
@@ -14,10 +13,10 @@ import (
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/dpo/unpaired"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -125,57 +124,17 @@ func replay(t *testing.T, dir string) {
 			assert.InDelta(t, value, got, tol, "%s of step %d", name, n)
 		}
 		if n == 0 {
-			compare(t, filepath.Join(dir, "grads_step1.safetensors"), tr, train.ClipFactor(s.GradNorm, norm))
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compare(t, filepath.Join(dir, "final.safetensors"), tr, 0)
-}
-
-// compare compares gradients times factor, or with factor 0 the weights.
-func compare(t *testing.T, path string, tr *unpaired.Trainer, factor float64) {
-	f, err := safetensors.Open(path)
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		x, err := f.Tensor(p.Name())
-		require.NoError(t, err)
-		want, err := x.Float32()
-		require.NoError(t, err)
-		limit := 0.0
-		for _, v := range want {
-			limit = math.Max(limit, math.Abs(float64(v)))
-		}
-		for i := range want {
-			if factor == 0 {
-				require.InDelta(t, want[i], p.Data()[i], weightTol, "weight %s[%d]", p.Name(), i)
-			} else {
-				require.InDelta(t, want[i], float64(p.Grad()[i])*factor, gradTol*limit+1e-9, "gradient %s[%d]", p.Name(), i)
-			}
-		}
-	}
-}
-
-// recordedSteps feeds given micro-batches to the trainer.
-type recordedSteps struct {
-	steps []unpaired.Step
-	at    int
-}
-
-// Next implements unpaired.StepSource.
-func (r *recordedSteps) Next(step *unpaired.Step) error {
-	if r.at == len(r.steps) {
-		return io.EOF
-	}
-	*step = r.steps[r.at]
-	r.at++
-	return nil
+	trial.Weights(t, dir, tr, weightTol)
 }
 
 // micros makes rows of the recorded batches.
-func micros(t *testing.T, run *recorded) *recordedSteps {
-	src := &recordedSteps{}
+func micros(t *testing.T, run *recorded) *trial.Steps[unpaired.Step] {
+	src := &trial.Steps[unpaired.Step]{}
 	for _, s := range run.Steps {
 		var step unpaired.Step
 		for _, m := range s.Micro {
@@ -188,9 +147,9 @@ func micros(t *testing.T, run *recorded) *recordedSteps {
 			}
 			step.Micro = append(step.Micro, b)
 		}
-		src.steps = append(src.steps, step)
+		src.List = append(src.List, step)
 	}
-	require.NotEmpty(t, src.steps)
+	require.NotEmpty(t, src.List)
 	return src
 }
 

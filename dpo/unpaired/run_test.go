@@ -9,6 +9,7 @@ import (
 
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/dpo/unpaired"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/tensor"
 	"github.com/posttrain/posttrain/train"
 )
@@ -21,7 +22,7 @@ type session struct {
 
 func (s session) trainer(t *testing.T, dir string, resume bool) (*unpaired.Trainer, error) {
 	t.Helper()
-	loop := plain(9)
+	loop := trial.Loop(9)
 	loop.Out, loop.Resume, loop.SaveEvery = dir, resume, 3
 	return unpaired.New(adapted(t, tensor.Float32, false), batcher(t, s.rows, unpaired.BatchOptions{RowsPerStep: 4, TokensPerMicro: 24, Seed: 3}), s.opts, loop)
 }
@@ -100,7 +101,7 @@ func TestEveryLossStartsWhereItSays(t *testing.T) {
 	for _, l := range append(unpaired.Losses(), unpaired.KTO{DesirableWeight: 1.5, UndesirableWeight: 0.5}) {
 		for _, zero := range []bool{true, false} {
 			src := batcher(t, someRows(9), unpaired.BatchOptions{RowsPerStep: 9, TokensPerMicro: 32})
-			tr, err := unpaired.New(adapted(t, tensor.Float32, zero), src, unpaired.Options{Loss: l}, plain(1))
+			tr, err := unpaired.New(adapted(t, tensor.Float32, zero), src, unpaired.Options{Loss: l}, trial.Loop(1))
 			require.NoError(t, err)
 			for s, err := range tr.Steps(t.Context()) {
 				require.NoError(t, err)
@@ -124,14 +125,14 @@ func (liar) Traits() unpaired.Traits {
 
 func TestTheFirstStepIsChecked(t *testing.T) {
 	src := func() *unpaired.Batcher { return batcher(t, someRows(9), unpaired.BatchOptions{}) }
-	tr, err := unpaired.New(adapted(t, tensor.Float32, true), src(), unpaired.Options{Loss: liar{}}, plain(1))
+	tr, err := unpaired.New(adapted(t, tensor.Float32, true), src(), unpaired.Options{Loss: liar{}}, trial.Loop(1))
 	require.NoError(t, err)
 	for _, err := range tr.Steps(t.Context()) {
 		require.ErrorIs(t, err, dpo.ErrReference)
 		require.ErrorContains(t, err, "as it declares")
 	}
 	p := adapted(t, tensor.Float32, true)
-	tr, err = unpaired.New(p, src(), unpaired.Options{}, plain(1))
+	tr, err = unpaired.New(p, src(), unpaired.Options{}, trial.Loop(1))
 	require.NoError(t, err)
 	for _, q := range p.Adapter.Params() { // behind the trainer's back
 		v := make([]float64, q.Len())

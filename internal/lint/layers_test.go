@@ -58,6 +58,7 @@ var rows = map[string]int{
 	"dpo/*":                         9,
 	"internal/policy":               7,
 	"internal/saved":                7,
+	"internal/trial":                8,
 	"rlhf/rollout":                  7,
 	"rlhf":                          8,
 	"rlhf/advantage":                3,
@@ -110,7 +111,7 @@ func TestLayers(t *testing.T) {
 			if r, ok := row(dep); ok && r >= own {
 				t.Errorf("%s imports %s: row %d may import lower rows only, that is row %d", f.path, dep, own, r)
 			}
-			if dep == "internal/oracle" || dep == "internal/lint" {
+			if dep == "internal/oracle" || dep == "internal/lint" || dep == "internal/trial" {
 				t.Errorf("%s imports %s, which is for tests", f.path, dep)
 			}
 		}
@@ -123,8 +124,8 @@ var forbidden = map[string][]string{
 	"log":                         nil, // use log/slog from the options
 	"gorgonia.org":                {"tensor"},
 	"reflect":                     {"tensor", "train", "data/chat", "data/chat/jinja"},
-	"github.com/stretchr/testify": {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
-	"testing":                     {"internal/oracle", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
+	"github.com/stretchr/testify": {"internal/oracle", "internal/trial", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
+	"testing":                     {"internal/oracle", "internal/trial", "model/modeltest", "tensor/gradcheck", "dpo/losstest", "rlhf/losstest"},
 }
 
 func TestForbiddenImports(t *testing.T) {

@@ -2,7 +2,6 @@ package process_test
 
 import (
 	"encoding/json"
-	"io"
 	"math"
 	"path/filepath"
 	"testing"
@@ -12,11 +11,11 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/internal/oracle"
+	"github.com/posttrain/posttrain/internal/trial"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/reward/process"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/tensor/safetensors"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -160,22 +159,6 @@ type recorded struct {
 
 func (r *recorded) number(key string) float64 { v, _ := r.Args[key].(float64); return v }
 
-// fixedSteps yields given steps.
-type fixedSteps struct {
-	steps []reward.Step
-	at    int
-}
-
-// Next implements reward.StepSource.
-func (f *fixedSteps) Next(step *reward.Step) error {
-	if f.at == len(f.steps) {
-		return io.EOF
-	}
-	*step = f.steps[f.at]
-	f.at++
-	return nil
-}
-
 // groups are the recorded texts, whose tokenisation is ours.
 func (r *recorded) groups(t *testing.T, c *auto.Checkpoint) map[string]reward.Group {
 	var rows data.Slice[data.StepRow]
@@ -198,8 +181,8 @@ func name(ids []int32) string {
 }
 
 // micros finds our group of each recorded row: ids and labels must be the same.
-func (r *recorded) micros(t *testing.T, c *auto.Checkpoint) *fixedSteps {
-	groups, src := r.groups(t, c), &fixedSteps{}
+func (r *recorded) micros(t *testing.T, c *auto.Checkpoint) *trial.Steps[reward.Step] {
+	groups, src := r.groups(t, c), &trial.Steps[reward.Step]{}
 	for _, s := range r.Steps {
 		var step reward.Step
 		for _, m := range s.Micro {
@@ -228,7 +211,7 @@ func (r *recorded) micros(t *testing.T, c *auto.Checkpoint) *fixedSteps {
 			}
 			step.Micro = append(step.Micro, b)
 		}
-		src.steps = append(src.steps, step)
+		src.List = append(src.List, step)
 	}
 	return src
 }
@@ -265,33 +248,10 @@ func replay(t *testing.T, dir string) {
 		assert.InEpsilon(t, want.Logged["grad_norm"], s.GradNorm, normTol, "gradient norm of step %d", n)
 		assert.InDelta(t, want.LRUsed, s.LR, 1e-15, "learning rate of step %d", n)
 		if n == 0 {
-			compare(t, filepath.Join(dir, "grads_step1.safetensors"), tr, func(p train.Parameter) []float32 { return p.Grad() }, train.ClipFactor(s.GradNorm, norm), gradTol)
+			trial.Gradients(t, dir, tr, train.ClipFactor(s.GradNorm, norm), gradTol)
 		}
 		n++
 	}
 	require.Equal(t, len(run.Steps), n)
-	compare(t, filepath.Join(dir, "final.safetensors"), tr, func(p train.Parameter) []float32 { return p.Data() }, 1, weightTol)
-}
-
-// compare holds every parameter's values, times a factor, against a file.
-func compare(t *testing.T, path string, tr *reward.Trainer, of func(train.Parameter) []float32, factor, tol float64) {
-	f, err := safetensors.Open(path)
-	require.NoError(t, err)
-	defer f.Close()
-	for _, p := range tr.Parameters() {
-		x, err := f.Tensor(p.Name())
-		require.NoError(t, err)
-		want, err := x.Float32()
-		require.NoError(t, err)
-		limit := 1.0
-		if factor != 1 { // clipped gradients: relative to the largest
-			limit = 0
-			for _, v := range want {
-				limit = max(limit, math.Abs(float64(v)))
-			}
-		}
-		for i, v := range of(p) {
-			require.InDelta(t, want[i], float64(v)*factor, tol*limit+1e-9, "%s[%d]", p.Name(), i)
-		}
-	}
+	trial.Weights(t, dir, tr, weightTol)
 }

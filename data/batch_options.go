@@ -38,18 +38,9 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var errs []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{
-		{"TokensPerStep", o.TokensPerStep}, {"ExamplesPerStep", o.ExamplesPerStep}, {"TokensPerMicro", o.TokensPerMicro},
-		{"MaxSegments", o.MaxSegments}, {"Epochs", o.Epochs},
-	} {
-		if f.got < 0 {
-			errs = append(errs, fmt.Errorf("data: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
+	errs := negative("BatchOptions",
+		sized{"TokensPerStep", int64(o.TokensPerStep)}, sized{"ExamplesPerStep", int64(o.ExamplesPerStep)}, sized{"TokensPerMicro", int64(o.TokensPerMicro)},
+		sized{"MaxSegments", int64(o.MaxSegments)}, sized{"Epochs", int64(o.Epochs)})
 	if o.TokensPerStep > 0 && o.ExamplesPerStep > 0 {
 		errs = append(errs, fmt.Errorf("data: BatchOptions: got TokensPerStep %d and ExamplesPerStep %d, want one of them", o.TokensPerStep, o.ExamplesPerStep))
 	}

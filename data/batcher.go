@@ -121,19 +121,8 @@ func (b *Batcher) Next(step *Step) error {
 // span returns how many of the examples left in an epoch make a step, and whether
 // the step is full: ended by its budget, not by the epoch.
 func (b *Batcher) span(rest []int32) (n int, full bool) {
-	if want := b.opts.ExamplesPerStep; want > 0 {
-		return min(want, len(rest)), len(rest) >= want
-	}
-	tokens := 0
-	for n < len(rest) {
-		length := b.set.Length(int(rest[n]))
-		if n > 0 && tokens+length > b.opts.TokensPerStep {
-			return n, true
-		}
-		tokens += length
-		n++
-	}
-	return n, tokens >= b.opts.TokensPerStep
+	step := Stride{Items: b.opts.ExamplesPerStep, Tokens: b.opts.TokensPerStep}
+	return step.Span(rest, func(i int32) int { return b.set.Length(int(i)) })
 }
 
 // fill packs the examples into the step's micro-batches.

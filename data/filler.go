@@ -2,17 +2,12 @@ package data
 
 // filler packs the examples of a step into micro-batches.
 type filler struct {
-	packer  Packer
-	lengths []int // of the step's examples
+	packer Packer
 }
 
 // fill packs examples of a dataset into step, the longest first.
 func (f *filler) fill(step *Step, set *Dataset, examples []int32, o *BatchOptions) {
-	f.lengths = f.lengths[:0]
-	for _, i := range examples {
-		f.lengths = append(f.lengths, set.Length(int(i)))
-	}
-	bins, n := f.packer.Pack(f.lengths, o.TokensPerMicro, o.MaxSegments)
+	bins, n := f.packer.PackFunc(len(examples), func(k int) int { return set.Length(int(examples[k])) }, o.TokensPerMicro, o.MaxSegments)
 	resize(step, n, o)
 	step.Tokens, step.Targets = 0, 0
 	for _, item := range f.packer.items { // longest first

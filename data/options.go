@@ -38,19 +38,10 @@ type ReadOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o ReadOptions) Validate() error {
-	var errs []error
-	for _, f := range []struct {
-		name string
-		got  int64
-	}{
-		{"Limit", int64(o.Limit)}, {"MaxRowBytes", int64(o.MaxRowBytes)}, {"MaxBytes", o.MaxBytes},
-		{"MaxRatio", o.MaxRatio}, {"MaxColumns", int64(o.MaxColumns)}, {"MaxMessages", int64(o.MaxMessages)},
-		{"MaxWindow", o.MaxWindow},
-	} {
-		if f.got < 0 {
-			errs = append(errs, fmt.Errorf("data: ReadOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
+	errs := negative("ReadOptions",
+		sized{"Limit", int64(o.Limit)}, sized{"MaxRowBytes", int64(o.MaxRowBytes)}, sized{"MaxBytes", o.MaxBytes},
+		sized{"MaxRatio", o.MaxRatio}, sized{"MaxColumns", int64(o.MaxColumns)}, sized{"MaxMessages", int64(o.MaxMessages)},
+		sized{"MaxWindow", o.MaxWindow})
 	if d := o.Delimiter; d == '"' || d == '\r' || d == '\n' || d >= utf8.RuneSelf {
 		errs = append(errs, fmt.Errorf("data: ReadOptions.Delimiter: got %q, want an ASCII character that is no quote or line end", d))
 	}
@@ -68,6 +59,22 @@ func (o ReadOptions) withDefaults() ReadOptions {
 	setDefault(&o.MaxMessages, 1<<16)
 	setDefault(&o.MaxWindow, 32<<20)
 	return o
+}
+
+// sized is a field of options that is a size or number, 0 for its default.
+type sized struct {
+	name string
+	got  int64
+}
+
+// negative refuses fields below 0 of the options of that name.
+func negative(options string, fields ...sized) (errs []error) {
+	for _, f := range fields {
+		if f.got < 0 {
+			errs = append(errs, fmt.Errorf("data: %s.%s: got %d, want 0 (default) or more", options, f.name, f.got))
+		}
+	}
+	return errs
 }
 
 func setDefault[T int | int64](field *T, value T) {

@@ -16,6 +16,17 @@ type Packer struct {
 	open  []uint64 // free room above, bin below, ascending: the first that is large enough is the fullest
 	load  []int32  // items in each bin
 	bins  []int32  // (n) bin of each item
+
+	lengths []int // (n) of PackFunc
+}
+
+// PackFunc is Pack for n items of which length tells the lengths, in their order.
+func (p *Packer) PackFunc(n int, length func(item int) int, capacity, most int) ([]int32, int) {
+	p.lengths = p.lengths[:0]
+	for i := range n {
+		p.lengths = append(p.lengths, length(i))
+	}
+	return p.Pack(p.lengths, capacity, most)
 }
 
 // Pack returns the bin of each item, numbered from 0 in the order of their

@@ -27,23 +27,15 @@ func Prepare(ctx context.Context, rows Source[Row], enc Encoder, opts PrepareOpt
 		return nil, Report{}, err
 	}
 	set := &Dataset{}
-	for row, err := range rows.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, p.report, err
-		}
+	err = Each(ctx, rows, func(row Row) error {
 		example, ok, err := p.Example(row)
-		if err != nil {
-			return nil, p.report, err
+		if err != nil || !ok {
+			return err
 		}
-		if !ok {
-			continue
-		}
-		if err := set.Append(example); err != nil {
-			return nil, p.report, err
-		}
+		return set.Append(example)
+	})
+	if err != nil {
+		return nil, p.report, err
 	}
 	if set.Len() == 0 {
 		return nil, p.report, fmt.Errorf("%w: %v", ErrNoTargets, p.report)

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"math"
@@ -51,6 +52,23 @@ func Limit[T any](src Source[T], n int) Source[T] {
 			}
 		}
 	})
+}
+
+// Each calls f for every item of src until it fails or the source does. Cancelling
+// ctx ends the walk between two items.
+func Each[T any](ctx context.Context, src Source[T], f func(item T) error) error {
+	for item, err := range src.All() {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = f(item)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Collect reads the whole source into memory.

@@ -44,14 +44,8 @@ type StreamOptions struct {
 // Validate reports every field that makes no sense.
 func (o StreamOptions) Validate() error {
 	errs := []error{o.Read.Validate(), o.Prepare.Validate(), o.Batch.Validate()}
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"WindowBytes", o.WindowBytes}, {"BlockBytes", o.BlockBytes}, {"Workers", o.Workers}} {
-		if f.got < 0 {
-			errs = append(errs, fmt.Errorf("data: StreamOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
+	errs = append(errs, negative("StreamOptions",
+		sized{"WindowBytes", int64(o.WindowBytes)}, sized{"BlockBytes", int64(o.BlockBytes)}, sized{"Workers", int64(o.Workers)})...)
 	if o.Read.Limit != 0 {
 		errs = append(errs, fmt.Errorf("data: StreamOptions.Read.Limit: got %d, want 0: a stream reads whole files", o.Read.Limit))
 	}

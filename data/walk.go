@@ -57,6 +57,18 @@ func (w *Walk) Advance(k int) float64 {
 	return float64(w.cursor.Epoch) + float64(w.cursor.Position)/float64(w.n)
 }
 
+// Take moves over the next step and returns its items, with how many epochs are
+// finished then, or io.EOF after the last; span is as in Steps, but never 0. The
+// items are valid until the order of another epoch is asked for.
+func (w *Walk) Take(span func(rest []int32) int) (items []int32, epoch float64, err error) {
+	rest, err := w.Rest()
+	if err != nil {
+		return nil, 0, err
+	}
+	items = rest[:span(rest)]
+	return items, w.Advance(len(items)), nil
+}
+
 // Steps counts the steps of the first epochs epochs, or of all there are, where
 // span says how many of the items that are left in an epoch make a step; 0 ends
 // the epoch.

@@ -32,19 +32,7 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"PairsPerStep", o.PairsPerStep}, {"TokensPerStep", o.TokensPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
-		if f.got < 0 {
-			faults = append(faults, fmt.Errorf("dpo: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
-	if o.TokensPerStep > 0 && o.PairsPerStep > 0 {
-		faults = append(faults, fmt.Errorf("dpo: BatchOptions: got TokensPerStep %d and PairsPerStep %d, want one of them", o.TokensPerStep, o.PairsPerStep))
-	}
-	return errors.Join(faults...)
+	return policy.BatchSizes{Package: "dpo", Items: "PairsPerStep", Stride: o.stride(), TokensPerMicro: o.TokensPerMicro, Epochs: o.Epochs}.Validate()
 }
 
 // size is the tokens a pair takes in a micro-batch.
@@ -53,6 +41,11 @@ func (o BatchOptions) size(p Pair) int {
 		return p.Len()
 	}
 	return p.Len() - len(p.Prompt)
+}
+
+// stride is the size of a step.
+func (o BatchOptions) stride() data.Stride {
+	return data.Stride{Items: o.PairsPerStep, Tokens: o.TokensPerStep}
 }
 
 // Batcher walks over pairs, epoch after epoch, each in an order of its own that
@@ -66,7 +59,6 @@ type Batcher struct {
 	walk  *data.Walk
 
 	packer      data.Packer
-	lengths     []int
 	most        int // pairs in the fullest micro-batch there can be
 	fingerprint string
 }
@@ -87,18 +79,13 @@ func NewBatcher(pairs []Pair, o BatchOptions) (*Batcher, error) {
 	if o.TokensPerMicro == 0 {
 		o.TokensPerMicro = max(2048, longest)
 	}
-	var faults []error
-	for _, p := range pairs {
-		if n := o.size(p); n > o.TokensPerMicro && len(faults) < maxFaults {
-			faults = append(faults, fmt.Errorf("dpo: %v: got a pair of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", p.At, n, o.TokensPerMicro))
-		}
-	}
+	err := policy.CheckAll(pairs, func(p Pair) error { return policy.CheckFit("dpo", "a pair", p.At, o.size(p), o.TokensPerMicro) })
 	most := min(len(pairs), o.TokensPerMicro/max(1, shortest))
 	if o.PairsPerStep > 0 {
 		most = min(most, o.PairsPerStep)
 	}
 	walk := data.NewWalk(len(pairs), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential})
-	return &Batcher{pairs: pairs, opts: o, walk: walk, most: most}, errors.Join(faults...)
+	return &Batcher{pairs: pairs, opts: o, walk: walk, most: most}, err
 }
 
 // Pairs lists the pairs; do not write.
@@ -133,40 +120,24 @@ func (b *Batcher) Steps(epochs int) int { return b.walk.Steps(epochs, b.span) }
 
 // Next fills step with the next optimizer step; see StepSource.
 func (b *Batcher) Next(step *Step) error {
-	rest, err := b.walk.Rest()
+	list, epoch, err := b.walk.Take(b.span)
 	if err != nil {
 		return err
 	}
-	n := b.span(rest)
-	step.Epoch = b.walk.Advance(n)
-	b.fill(step, rest[:n])
+	step.Epoch = epoch
+	b.fill(step, list)
 	return nil
 }
 
 // span returns how many of the pairs left in an epoch make a step.
 func (b *Batcher) span(rest []int32) int {
-	if b.opts.PairsPerStep > 0 {
-		return min(b.opts.PairsPerStep, len(rest))
-	}
-	n, tokens := 0, 0
-	for n < len(rest) {
-		length := b.pairs[rest[n]].Len()
-		if n > 0 && tokens+length > b.opts.TokensPerStep {
-			break
-		}
-		tokens += length
-		n++
-	}
+	n, _ := b.opts.stride().Span(rest, func(i int32) int { return b.pairs[i].Len() })
 	return n
 }
 
 // fill packs the pairs into the step's micro-batches.
 func (b *Batcher) fill(step *Step, list []int32) {
-	b.lengths = b.lengths[:0]
-	for _, i := range list {
-		b.lengths = append(b.lengths, b.opts.size(b.pairs[i]))
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	bins, n := b.packer.PackFunc(len(list), func(k int) int { return b.opts.size(b.pairs[list[k]]) }, b.opts.TokensPerMicro, 0)
 	step.Reset(n)
 	for k, i := range list {
 		if b.opts.Separate {

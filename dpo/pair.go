@@ -1,13 +1,11 @@
 package dpo
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Pair is a comparison as token ids: both answers follow the same prompt.
@@ -37,35 +35,11 @@ func checkPairs(pairs []Pair) error {
 	if len(pairs) == 0 {
 		return errors.New("dpo: got no pairs, want at least one")
 	}
-	var faults []error
-	for _, p := range pairs {
-		if err := p.check(); err != nil {
-			faults = append(faults, err)
-		}
-		if len(faults) == maxFaults {
-			break
-		}
-	}
-	return errors.Join(faults...)
+	return policy.CheckAll(pairs, Pair.check)
 }
-
-// maxFaults bounds the pairs that one error lists.
-const maxFaults = 10
 
 // Fingerprint is the SHA-256 of the pairs' tokens in hex: equal ones mean that a
 // cursor fits both lists of pairs.
 func Fingerprint(pairs []Pair) string {
-	sum := sha256.New()
-	var buf []byte
-	for _, p := range pairs {
-		buf = buf[:0]
-		for _, part := range [...][]int32{p.Prompt, p.Chosen, p.Rejected} {
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(len(part)))
-			for _, id := range part {
-				buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-			}
-		}
-		sum.Write(buf)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return policy.Fingerprint(pairs, func(buf []byte, p Pair) []byte { return policy.AppendIDs(buf, p.Prompt, p.Chosen, p.Rejected) })
 }

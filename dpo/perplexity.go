@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Perplexity is exp(−mean log-probability) of a text's tokens; that of a text
@@ -75,7 +76,7 @@ func FilterPerplexity(s *Scores, bound float64) (kept []Pair, r PerplexityReport
 			kept = append(kept, p)
 			continue
 		}
-		count(&r.Improbable, &r.FirstImprobable, p.At)
+		policy.Count(&r.Improbable, &r.FirstImprobable, p.At)
 	}
 	r.Kept = len(kept)
 	if len(all) > 0 {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // ErrNoPairs is wrapped by the error about data of which no pair is left.
@@ -52,31 +52,13 @@ type Report struct {
 
 // String says in one line what happened.
 func (r Report) String() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "%d of %d comparisons kept, %d tokens", r.Kept, r.Rows, r.Tokens)
-	for _, part := range []struct {
-		n    int
-		text string
-		at   data.Place
-	}{
-		{r.Long, "dropped with a prompt that is too long", r.FirstLong},
-		{r.Empty, "dropped without a prompt or an answer", r.FirstEmpty},
-		{r.Equal, "dropped with equal answers", r.FirstEqual},
-	} {
-		if part.n > 0 {
-			fmt.Fprintf(&s, "; %d %s (first: %v)", part.n, part.text, part.at)
-		}
-	}
-	if r.Cut > 0 {
-		fmt.Fprintf(&s, "; %d truncated", r.Cut)
-	}
-	if r.Contradicted > 0 {
-		fmt.Fprintf(&s, "; %d contradict another", r.Contradicted)
-	}
-	if r.Merged > 0 {
-		fmt.Fprintf(&s, "; %d with tokens across prompt and answer", r.Merged)
-	}
-	return s.String()
+	return fmt.Sprintf("%d of %d comparisons kept, %d tokens", r.Kept, r.Rows, r.Tokens) +
+		policy.CountedFrom(r.Long, "dropped with a prompt that is too long", r.FirstLong) +
+		policy.CountedFrom(r.Empty, "dropped without a prompt or an answer", r.FirstEmpty) +
+		policy.CountedFrom(r.Equal, "dropped with equal answers", r.FirstEqual) +
+		policy.Counted(r.Cut, "truncated") +
+		policy.Counted(r.Contradicted, "contradict another") +
+		policy.Counted(r.Merged, "with tokens across prompt and answer")
 }
 
 // Prepare tokenises comparisons as TRL's DPOTrainer does: prompt and answer are
@@ -93,16 +75,8 @@ func Prepare(ctx context.Context, rows data.Source[data.PairRow], enc data.Encod
 		o.MaxLength = 1024
 	}
 	t := &preparer{inner: p, opts: o, opposites: map[string]int{}}
-	for row, err := range rows.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = t.add(row)
-		}
-		if err != nil {
-			return nil, t.report, err
-		}
+	if err := data.Each(ctx, rows, t.add); err != nil {
+		return nil, t.report, err
 	}
 	if len(t.pairs) == 0 {
 		return nil, t.report, fmt.Errorf("%w: %v", ErrNoPairs, t.report)
@@ -131,7 +105,7 @@ func (t *preparer) add(row data.PairRow) error {
 			return err
 		}
 		if !ok || e.Prompt == 0 {
-			count(&t.report.Empty, &t.report.FirstEmpty, row.At)
+			policy.Count(&t.report.Empty, &t.report.FirstEmpty, row.At)
 			return nil
 		}
 		e.IDs = slices.Clone(e.IDs)
@@ -142,10 +116,10 @@ func (t *preparer) add(row data.PairRow) error {
 	cut, ok := t.truncate(&pair)
 	switch {
 	case !ok:
-		count(&t.report.Long, &t.report.FirstLong, row.At)
+		policy.Count(&t.report.Long, &t.report.FirstLong, row.At)
 		return nil
 	case slices.Equal(pair.Chosen, pair.Rejected):
-		count(&t.report.Equal, &t.report.FirstEqual, row.At)
+		policy.Count(&t.report.Equal, &t.report.FirstEqual, row.At)
 		return nil
 	}
 	if cut {
@@ -178,11 +152,4 @@ func (t *preparer) truncate(p *Pair) (cut, ok bool) {
 	cut = len(p.Chosen) > room || len(p.Rejected) > room
 	p.Chosen, p.Rejected = p.Chosen[:min(room, len(p.Chosen))], p.Rejected[:min(room, len(p.Rejected))]
 	return cut, true
-}
-
-// count adds one to a counter and remembers the first place.
-func count(counter *int, first *data.Place, at data.Place) {
-	if *counter++; *counter == 1 {
-		*first = at
-	}
 }

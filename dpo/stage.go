@@ -133,21 +133,10 @@ func (s *stage) score(b *Batch) (err error) {
 	return err
 }
 
-// startTol is how far, in nats and relative to the log-probability of an answer,
-// log-ratios may be from 0 where policy and reference are the same: rounding of
-// sums over differently packed batches.
-const (
-	startTol32 = 1e-4
-	startTol64 = 1e-9
-)
-
 // checkStart asserts that the policy is its reference and the loss what it says it
 // is there.
 func (s *stage) checkStart(b *Batch, loss float64) error {
-	tol := startTol32
-	if policy.Precision(s.policy.Model) == tensor.Float64 {
-		tol = startTol64
-	}
+	tol := policy.StartTol(s.policy.Model)
 	for side, name := range [...]string{"chosen", "rejected"} {
 		var err error
 		if s.scores, err = policy.AppendValues(s.scores[:0], s.prog.run, s.prog.ratios[side]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // BatchOptions steer NewBatcher. The zero value is endless, shuffled, 8 groups a
@@ -33,19 +34,7 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"GroupsPerStep", o.GroupsPerStep}, {"TokensPerStep", o.TokensPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
-		if f.got < 0 {
-			faults = append(faults, fmt.Errorf("reward: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
-	if o.TokensPerStep > 0 && o.GroupsPerStep > 0 {
-		faults = append(faults, fmt.Errorf("reward: BatchOptions: got TokensPerStep %d and GroupsPerStep %d, want one of them", o.TokensPerStep, o.GroupsPerStep))
-	}
-	return errors.Join(faults...)
+	return policy.BatchSizes{Package: "reward", Items: "GroupsPerStep", Stride: o.stride(), TokensPerMicro: o.TokensPerMicro, Epochs: o.Epochs}.Validate()
 }
 
 // size is the tokens a group takes in a micro-batch.
@@ -54,6 +43,11 @@ func (o BatchOptions) size(g Group) int {
 		return g.Len()
 	}
 	return g.Len() - len(g.Prompt)*(len(g.Answers)-1)
+}
+
+// stride is the size of a step.
+func (o BatchOptions) stride() data.Stride {
+	return data.Stride{Items: o.GroupsPerStep, Tokens: o.TokensPerStep}
 }
 
 // Batcher walks over groups, epoch after epoch, each in an order of its own that
@@ -67,7 +61,6 @@ type Batcher struct {
 	walk   *data.Walk
 
 	packer      data.Packer
-	lengths     []int
 	capacity    Capacity
 	fingerprint string
 }
@@ -88,13 +81,9 @@ func NewBatcher(groups []Group, o BatchOptions) (*Batcher, error) {
 	if o.TokensPerMicro == 0 {
 		o.TokensPerMicro = max(2048, longest)
 	}
-	var faults []error
-	for _, g := range groups {
-		if n := o.size(g); n > o.TokensPerMicro && len(faults) < maxFaults {
-			faults = append(faults, fmt.Errorf("reward: %v: got a group of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", g.At, n, o.TokensPerMicro))
-		}
-	}
-	return &Batcher{groups: groups, opts: o, walk: data.NewWalk(len(groups), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential}), capacity: o.capacity(groups)}, errors.Join(faults...)
+	err := policy.CheckAll(groups, func(g Group) error { return policy.CheckFit("reward", "a group", g.At, o.size(g), o.TokensPerMicro) })
+	walk := data.NewWalk(len(groups), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential})
+	return &Batcher{groups: groups, opts: o, walk: walk, capacity: o.capacity(groups)}, err
 }
 
 // Groups lists the groups; do not write.
@@ -149,40 +138,24 @@ func (b *Batcher) Steps(epochs int) int { return b.walk.Steps(epochs, b.span) }
 
 // Next fills step with the next optimizer step; see StepSource.
 func (b *Batcher) Next(step *Step) error {
-	rest, err := b.walk.Rest()
+	list, epoch, err := b.walk.Take(b.span)
 	if err != nil {
 		return err
 	}
-	n := b.span(rest)
-	b.fill(step, rest[:n])
-	step.Epoch = b.walk.Advance(n)
+	step.Epoch = epoch
+	b.fill(step, list)
 	return nil
 }
 
 // span returns how many of the groups that are left in an epoch make a step.
 func (b *Batcher) span(rest []int32) int {
-	if b.opts.GroupsPerStep > 0 {
-		return min(b.opts.GroupsPerStep, len(rest))
-	}
-	n, tokens := 0, 0
-	for n < len(rest) {
-		length := b.groups[rest[n]].Len()
-		if n > 0 && tokens+length > b.opts.TokensPerStep {
-			break
-		}
-		tokens += length
-		n++
-	}
+	n, _ := b.opts.stride().Span(rest, func(i int32) int { return b.groups[i].Len() })
 	return n
 }
 
 // fill packs the groups into the step's micro-batches.
 func (b *Batcher) fill(step *Step, list []int32) {
-	b.lengths = b.lengths[:0]
-	for _, i := range list {
-		b.lengths = append(b.lengths, b.opts.size(b.groups[i]))
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	bins, n := b.packer.PackFunc(len(list), func(k int) int { return b.opts.size(b.groups[list[k]]) }, b.opts.TokensPerMicro, 0)
 	step.resize(n)
 	for k, i := range list {
 		if b.opts.Separate {

@@ -1,14 +1,13 @@
 package reward
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Group is a prompt with answers to learn from: two that were compared, a ranking
@@ -111,45 +110,24 @@ func (g Group) check(at ScoreAt) error {
 	return nil
 }
 
-// maxFaults bounds the groups that one error lists.
-const maxFaults = 10
-
 // checkGroups refuses a dataset that cannot be trained on.
 func checkGroups(groups []Group, at ScoreAt) error {
 	if len(groups) == 0 {
 		return errors.New("reward: got no groups, want at least one")
 	}
-	var faults []error
-	for _, g := range groups {
-		if err := g.check(at); err != nil {
-			faults = append(faults, err)
-		}
-		if len(faults) == maxFaults {
-			break
-		}
-	}
-	return errors.Join(faults...)
+	return policy.CheckAll(groups, func(g Group) error { return g.check(at) })
 }
 
 // Fingerprint is the SHA-256 of the groups' tokens, labels and margins in hex:
 // equal ones mean that a cursor fits both lists of groups.
 func Fingerprint(groups []Group) string {
-	sum := sha256.New()
-	var buf []byte
-	number := func(v float64) { buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v)) }
-	ids := func(list []int32) {
-		buf = binary.LittleEndian.AppendUint64(buf, uint64(len(list)))
-		for _, id := range list {
-			buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-		}
-	}
-	for _, g := range groups {
-		buf = buf[:0]
-		ids(g.Prompt)
+	return policy.Fingerprint(groups, func(buf []byte, g Group) []byte {
+		number := func(v float64) { buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v)) }
+		buf = policy.AppendIDs(buf, g.Prompt)
 		number(g.Margin)
 		number(float64(len(g.Answers)))
 		for _, a := range g.Answers {
-			ids(a.IDs)
+			buf = policy.AppendIDs(buf, a.IDs)
 			if g.Labelled {
 				number(a.Label)
 			}
@@ -158,7 +136,6 @@ func Fingerprint(groups []Group) string {
 				number(m.Label)
 			}
 		}
-		sum.Write(buf)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+		return buf
+	})
 }

@@ -3,14 +3,13 @@ package reward
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // ErrNoGroups is wrapped by the error about data of which nothing is left.
@@ -56,29 +55,13 @@ type Report struct {
 
 // String says in one line what happened.
 func (r Report) String() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "%d of %d rows kept, %d tokens", r.Kept, r.Rows, r.Tokens)
-	for _, part := range []struct {
-		n    int
-		text string
-		at   data.Place
-	}{
-		{r.Long, "dropped with a text that is too long", r.FirstLong},
-		{r.Empty, "dropped without an answer", r.FirstEmpty},
-		{r.Equal, "dropped with equal answers", r.FirstEqual},
-		{r.Unsound, "dropped with labels that cannot be used", r.FirstUnsound},
-	} {
-		if part.n > 0 {
-			fmt.Fprintf(&s, "; %d %s (first: %v)", part.n, part.text, part.at)
-		}
-	}
-	if r.Contradicted > 0 {
-		fmt.Fprintf(&s, "; %d contradict another", r.Contradicted)
-	}
-	if r.Merged > 0 {
-		fmt.Fprintf(&s, "; %d with tokens across prompt and answer", r.Merged)
-	}
-	return s.String()
+	return fmt.Sprintf("%d of %d rows kept, %d tokens", r.Kept, r.Rows, r.Tokens) +
+		policy.CountedFrom(r.Long, "dropped with a text that is too long", r.FirstLong) +
+		policy.CountedFrom(r.Empty, "dropped without an answer", r.FirstEmpty) +
+		policy.CountedFrom(r.Equal, "dropped with equal answers", r.FirstEqual) +
+		policy.CountedFrom(r.Unsound, "dropped with labels that cannot be used", r.FirstUnsound) +
+		policy.Counted(r.Contradicted, "contradict another") +
+		policy.Counted(r.Merged, "with tokens across prompt and answer")
 }
 
 // Prepare tokenises rows as TRL's RewardTrainer does: prompt and answer are
@@ -95,16 +78,8 @@ func Prepare(ctx context.Context, rows data.Source[Row], enc data.Encoder, o Pre
 		o.MaxLength = 1024
 	}
 	t := &preparer{inner: p, opts: o, seen: map[string]bool{}}
-	for row, err := range rows.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = t.add(row)
-		}
-		if err != nil {
-			return nil, t.report, err
-		}
+	if err := data.Each(ctx, rows, t.add); err != nil {
+		return nil, t.report, err
 	}
 	if len(t.groups) == 0 {
 		return nil, t.report, fmt.Errorf("%w: %v", ErrNoGroups, t.report)
@@ -134,12 +109,12 @@ func (t *preparer) add(row Row) error {
 	}
 	for _, a := range g.Answers {
 		if t.opts.MaxLength > 0 && len(g.Prompt)+len(a.IDs) > t.opts.MaxLength {
-			count(&t.report.Long, &t.report.FirstLong, row.At)
+			policy.Count(&t.report.Long, &t.report.FirstLong, row.At)
 			return nil
 		}
 	}
 	if g.repeats() {
-		count(&t.report.Equal, &t.report.FirstEqual, row.At)
+		policy.Count(&t.report.Equal, &t.report.FirstEqual, row.At)
 		return nil
 	}
 	if t.inner.Report().Merged > merged {
@@ -157,7 +132,7 @@ func (t *preparer) add(row Row) error {
 // group tokenises a row; ok is false when it was dropped and counted.
 func (t *preparer) group(row Row) (g Group, ok bool, err error) {
 	if !row.sound() {
-		count(&t.report.Unsound, &t.report.FirstUnsound, row.At)
+		policy.Count(&t.report.Unsound, &t.report.FirstUnsound, row.At)
 		return g, false, nil
 	}
 	g = Group{Labelled: row.Labels != nil, Margin: row.Margin, At: row.At}
@@ -179,7 +154,7 @@ func (t *preparer) group(row Row) (g Group, ok bool, err error) {
 		g.Answers = append(g.Answers, a)
 	}
 	if prompt < 0 || len(row.Answers) == 0 {
-		count(&t.report.Empty, &t.report.FirstEmpty, row.At)
+		policy.Count(&t.report.Empty, &t.report.FirstEmpty, row.At)
 		return g, false, nil
 	}
 	g.Prompt = g.Answers[0].IDs[:prompt:prompt]
@@ -224,28 +199,9 @@ func (t *preparer) contradicts(g Group) bool {
 				continue
 			}
 			better, worse := g.Answers[i].IDs, g.Answers[j].IDs
-			opposed = opposed || t.seen[comparison(g.Prompt, worse, better)]
-			t.seen[comparison(g.Prompt, better, worse)] = true
+			opposed = opposed || t.seen[string(policy.AppendIDs(nil, g.Prompt, worse, better))]
+			t.seen[string(policy.AppendIDs(nil, g.Prompt, better, worse))] = true
 		}
 	}
 	return opposed
-}
-
-// comparison is a key for two answers to a prompt.
-func comparison(parts ...[]int32) string {
-	var key []byte
-	for _, ids := range parts {
-		key = binary.AppendUvarint(key, uint64(len(ids)))
-		for _, id := range ids {
-			key = binary.AppendUvarint(key, uint64(uint32(id)))
-		}
-	}
-	return string(key)
-}
-
-// count adds one to a counter and remembers the first place.
-func count(counter *int, first *data.Place, at data.Place) {
-	if *counter++; *counter == 1 {
-		*first = at
-	}
 }

@@ -19,7 +19,6 @@ type program struct {
 	columns *tensor.Node // (R,C) what the head says; nil in training
 	extra   []Metric     // of the loss
 	compile tensor.CompileOptions
-	values  []float64
 }
 
 // assemble builds and compiles the program.
@@ -113,10 +112,5 @@ func (pr *program) compute(b *Batch, seed float64) (float64, error) {
 	if err := pr.run.Run(); err != nil {
 		return 0, err
 	}
-	var err error
-	pr.values, err = policy.AppendValues(pr.values[:0], pr.run, pr.loss)
-	if err != nil {
-		return 0, err
-	}
-	return pr.values[0], nil
+	return policy.Scalar(pr.run, pr.loss)
 }

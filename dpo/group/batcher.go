@@ -6,6 +6,7 @@ import (
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // BatchOptions steer the batchers. The zero value is endless, shuffled, 4 groups a
@@ -30,16 +31,7 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"GroupsPerStep", o.GroupsPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
-		if f.got < 0 {
-			faults = append(faults, fmt.Errorf("group: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
-	return errors.Join(faults...)
+	return policy.BatchSizes{Package: "group", Items: "GroupsPerStep", Stride: data.Stride{Items: o.GroupsPerStep}, TokensPerMicro: o.TokensPerMicro, Epochs: o.Epochs}.Validate()
 }
 
 // kind is what a batcher holds.
@@ -54,14 +46,13 @@ const (
 // micro-batches, groups whole. It implements dpo.StepSource, dpo.EvalSource and
 // dpo.Lister and is not safe for concurrent use.
 type Batcher struct {
-	kind    kind
-	items   []item
-	pairs   [][2]int // of answers, the same in every group
-	opts    BatchOptions
-	walk    *data.Walk
-	packer  data.Packer
-	lengths []int
-	print   string
+	kind   kind
+	items  []item
+	pairs  [][2]int // of answers, the same in every group
+	opts   BatchOptions
+	walk   *data.Walk
+	packer data.Packer
+	print  string
 }
 
 // NewBatcher returns a Batcher of groups at the start of the first epoch. The
@@ -165,22 +156,17 @@ func (b *Batcher) span(rest []int32) int { return min(b.opts.GroupsPerStep, len(
 
 // Next fills step with the next optimizer step; see dpo.StepSource.
 func (b *Batcher) Next(step *dpo.Step) error {
-	rest, err := b.walk.Rest()
+	list, epoch, err := b.walk.Take(b.span)
 	if err != nil {
 		return err
 	}
-	list := rest[:b.span(rest)]
-	b.lengths = b.lengths[:0]
-	for _, i := range list {
-		b.lengths = append(b.lengths, b.size(int(i)))
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	bins, n := b.packer.PackFunc(len(list), func(k int) int { return b.size(int(list[k])) }, b.opts.TokensPerMicro, 0)
+	step.Epoch = epoch
 	step.Reset(n)
 	for k, i := range list {
 		m := &b.items[i]
 		step.Micro[bins[k]].AddGroup(m.prompt, m.answers, b.pairs, i, b.opts.Separate)
 	}
-	step.Epoch = b.walk.Advance(len(list))
 	return nil
 }
 
@@ -197,7 +183,7 @@ func (b *Batcher) Examples() int { return len(b.items) }
 func (b *Batcher) Walk(pairs int) (dpo.StepSource, error) {
 	c := *b
 	c.opts.GroupsPerStep = max(1, min(b.opts.GroupsPerStep, pairs/len(b.pairs)))
-	c.walk, c.packer, c.lengths = data.NewWalk(len(b.items), data.WalkOptions{Epochs: 1, Sequential: true}), data.Packer{}, nil
+	c.walk, c.packer = data.NewWalk(len(b.items), data.WalkOptions{Epochs: 1, Sequential: true}), data.Packer{}
 	return &c, nil
 }
 

@@ -1,13 +1,11 @@
 package group
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Group is two groups of answers to a prompt as token ids, of which one was
@@ -58,39 +56,14 @@ func (m *item) check(answers int) error {
 	return fmt.Errorf("group: %v: got empty answers only, want a token to learn from", m.at)
 }
 
-// maxFaults bounds the rows that one error lists.
-const maxFaults = 10
-
 func checkItems(items []item, answers int) error {
-	var faults []error
-	for i := range items {
-		if err := items[i].check(answers); err != nil {
-			faults = append(faults, err)
-		}
-		if len(faults) == maxFaults {
-			break
-		}
-	}
-	return errors.Join(faults...)
+	return policy.CheckAll(items, func(m item) error { return m.check(answers) })
 }
 
 // fingerprint is the SHA-256 of all tokens.
 func fingerprint(items []item) string {
-	sum := sha256.New()
-	var buf []byte
-	add := func(ids []int32) {
-		buf = binary.LittleEndian.AppendUint64(buf, uint64(len(ids)))
-		for _, id := range ids {
-			buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-		}
-	}
-	for _, m := range items {
-		buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(len(m.answers)))
-		add(m.prompt)
-		for _, a := range m.answers {
-			add(a)
-		}
-		sum.Write(buf)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return policy.Fingerprint(items, func(buf []byte, m item) []byte {
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(len(m.answers)))
+		return policy.AppendIDs(policy.AppendIDs(buf, m.prompt), m.answers...)
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // StepReport counts what became of solutions.
@@ -19,11 +20,8 @@ type StepReport struct {
 
 // String says in one line what happened.
 func (r StepReport) String() string {
-	s := fmt.Sprintf("%d comparisons of steps from %d solutions, %d of them wrong", r.Pairs, r.Solutions, r.Wrong)
-	if r.Unmatched > 0 {
-		s += fmt.Sprintf("; %d without a right step to compare with (first: %v)", r.Unmatched, r.FirstUnmatched)
-	}
-	return s
+	return fmt.Sprintf("%d comparisons of steps from %d solutions, %d of them wrong", r.Pairs, r.Solutions, r.Wrong) +
+		policy.CountedFrom(r.Unmatched, "without a right step to compare with", r.FirstUnmatched)
 }
 
 // Steps makes comparisons of single steps for Step-DPO out of judged solutions: the
@@ -74,9 +72,7 @@ func Steps(solutions []data.StepRow, separator string) ([]data.PairRow, StepRepo
 			}
 		}
 		if len(pairs) == n {
-			if r.Unmatched++; r.Unmatched == 1 {
-				r.FirstUnmatched = s.At
-			}
+			policy.Count(&r.Unmatched, &r.FirstUnmatched, s.At)
 		}
 	}
 	r.Pairs = len(pairs)

@@ -2,8 +2,6 @@ package online
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +10,7 @@ import (
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/dpo"
 	"github.com/posttrain/posttrain/generate"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/train"
 )
 
@@ -108,17 +107,9 @@ func (s *Source) Steps(int) int { return s.opts.Rounds * s.opts.StepsPerRound }
 // Fingerprint identifies questions, judge and options.
 func (s *Source) Fingerprint() string {
 	if s.print == "" {
-		sum := sha256.New()
-		var buf []byte
-		for _, q := range s.questions {
-			buf = binary.LittleEndian.AppendUint64(buf[:0], uint64(len(q.Prompt)))
-			for _, id := range q.Prompt {
-				buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-			}
-			sum.Write(append(buf, q.Reference...))
-		}
+		questions := policy.Fingerprint(s.questions, func(buf []byte, q Question) []byte { return append(policy.AppendIDs(buf, q.Prompt), q.Reference...) })
 		o, _ := json.Marshal(s.opts) // plain numbers always encode
-		s.print = fmt.Sprintf("questions %x (%d), judged by %s, %s", sum.Sum(nil), len(s.questions), s.judge.Name(), o)
+		s.print = fmt.Sprintf("questions %s (%d), judged by %s, %s", questions, len(s.questions), s.judge.Name(), o)
 	}
 	return s.print
 }

@@ -26,27 +26,17 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"PerStep", o.PerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
-		if f.got < 0 {
-			faults = append(faults, fmt.Errorf("oreo: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
-	return errors.Join(faults...)
+	return policy.BatchSizes{Package: "oreo", Items: "PerStep", Stride: data.Stride{Items: o.PerStep}, TokensPerMicro: o.TokensPerMicro, Epochs: o.Epochs}.Validate()
 }
 
 // Batcher walks over trajectories and packs each optimizer step into micro-batches.
 // It is not safe for concurrent use.
 type Batcher struct {
-	list    []Trajectory
-	opts    BatchOptions
-	walk    *data.Walk
-	packer  data.Packer
-	lengths []int
-	print   string
+	list   []Trajectory
+	opts   BatchOptions
+	walk   *data.Walk
+	packer data.Packer
+	print  string
 }
 
 // NewBatcher returns a Batcher at the start of the first epoch. It refuses
@@ -95,26 +85,14 @@ type step struct {
 
 // next fills s with the next step; io.EOF ends it.
 func (b *Batcher) next(s *step) error {
-	rest, err := b.walk.Rest()
+	list, epoch, err := b.walk.Take(b.span)
 	if err != nil {
 		return err
 	}
-	list := rest[:b.span(rest)]
-	b.lengths = b.lengths[:0]
-	for _, i := range list {
-		b.lengths = append(b.lengths, b.list[i].Len())
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
-	for len(s.micro) < n {
-		s.micro = append(s.micro, data.Packed{})
-	}
-	s.micro = s.micro[:n]
-	for i := range s.micro {
-		s.micro[i].Reset()
-	}
+	bins, n := b.packer.PackFunc(len(list), func(k int) int { return b.list[list[k]].Len() }, b.opts.TokensPerMicro, 0)
+	s.epoch, s.micro = epoch, policy.Resize(s.micro, n)
 	for k, i := range list {
 		policy.AppendText(&s.micro[bins[k]], b.list[i].Prompt, b.list[i].Answer, i)
 	}
-	s.epoch = b.walk.Advance(len(list))
 	return nil
 }

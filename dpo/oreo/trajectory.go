@@ -1,14 +1,13 @@
 package oreo
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Trajectory is an answer with the reward it earned, as token ids.
@@ -48,40 +47,18 @@ func (t *Trajectory) check() error {
 	return nil
 }
 
-// maxFaults bounds the rows that one error lists.
-const maxFaults = 10
-
 func checkAll(list []Trajectory) error {
 	if len(list) == 0 {
 		return errors.New("oreo: got no trajectories, want at least one")
 	}
-	var faults []error
-	for i := range list {
-		if err := list[i].check(); err != nil {
-			faults = append(faults, err)
-		}
-		if len(faults) == maxFaults {
-			break
-		}
-	}
-	return errors.Join(faults...)
+	return policy.CheckAll(list, func(t Trajectory) error { return t.check() })
 }
 
 // Fingerprint is the SHA-256 of tokens, steps and rewards in hex.
 func Fingerprint(list []Trajectory) string {
-	sum := sha256.New()
-	var buf []byte
-	for _, t := range list {
-		buf = binary.LittleEndian.AppendUint64(buf[:0], math.Float64bits(t.Reward))
-		for _, part := range [...][]int32{t.Prompt, t.Answer, t.Steps} {
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(len(part)))
-			for _, id := range part {
-				buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-			}
-		}
-		sum.Write(buf)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return policy.Fingerprint(list, func(buf []byte, t Trajectory) []byte {
+		return policy.AppendIDs(binary.LittleEndian.AppendUint64(buf, math.Float64bits(t.Reward)), t.Prompt, t.Answer, t.Steps)
+	})
 }
 
 // Level says what an action is.

@@ -33,19 +33,12 @@ type BatchOptions struct {
 
 // Validate reports every field that makes no sense.
 func (o BatchOptions) Validate() error {
-	var faults []error
-	for _, f := range []struct {
-		name string
-		got  int
-	}{{"RowsPerStep", o.RowsPerStep}, {"TokensPerStep", o.TokensPerStep}, {"TokensPerMicro", o.TokensPerMicro}, {"Epochs", o.Epochs}} {
-		if f.got < 0 {
-			faults = append(faults, fmt.Errorf("unpaired: BatchOptions.%s: got %d, want 0 (default) or more", f.name, f.got))
-		}
-	}
-	if o.TokensPerStep > 0 && o.RowsPerStep > 0 {
-		faults = append(faults, fmt.Errorf("unpaired: BatchOptions: got TokensPerStep %d and RowsPerStep %d, want one of them", o.TokensPerStep, o.RowsPerStep))
-	}
-	return errors.Join(faults...)
+	return policy.BatchSizes{Package: "unpaired", Items: "RowsPerStep", Stride: o.stride(), TokensPerMicro: o.TokensPerMicro, Epochs: o.Epochs}.Validate()
+}
+
+// stride is the size of a step.
+func (o BatchOptions) stride() data.Stride {
+	return data.Stride{Items: o.RowsPerStep, Tokens: o.TokensPerStep}
 }
 
 // Batcher walks over rows, epoch after epoch, each in an order of its own that
@@ -63,7 +56,6 @@ type Batcher struct {
 	walk *data.Walk
 
 	packer      data.Packer
-	lengths     []int
 	partners    []int32
 	longest     int
 	most        int  // rows in the fullest micro-batch there can be
@@ -90,18 +82,13 @@ func NewBatcher(rows []Row, o BatchOptions) (*Batcher, error) {
 	if o.TokensPerMicro == 0 {
 		o.TokensPerMicro = max(2048, b.longest)
 	}
-	var faults []error
-	for _, r := range rows {
-		if n := r.Len(); n > o.TokensPerMicro && len(faults) < maxFaults {
-			faults = append(faults, fmt.Errorf("unpaired: %v: got a row of %d tokens, want at most %d (BatchOptions.TokensPerMicro)", r.At, n, o.TokensPerMicro))
-		}
-	}
+	err := policy.CheckAll(rows, func(r Row) error { return policy.CheckFit("unpaired", "a row", r.At, r.Len(), o.TokensPerMicro) })
 	b.most = min(len(rows), o.TokensPerMicro/shortest)
 	if o.RowsPerStep > 0 {
 		b.most = min(b.most, o.RowsPerStep)
 	}
 	b.opts, b.walk = o, data.NewWalk(len(rows), data.WalkOptions{Seed: o.Seed, Epochs: o.Epochs, Sequential: o.Sequential})
-	return b, errors.Join(faults...)
+	return b, err
 }
 
 // Rows lists the rows; do not write.
@@ -136,32 +123,20 @@ func (b *Batcher) Steps(epochs int) int { return b.walk.Steps(epochs, b.span) }
 
 // Next fills step with the next optimizer step; see StepSource.
 func (b *Batcher) Next(step *Step) error {
-	rest, err := b.walk.Rest()
+	c := b.walk.Cursor()
+	list, epoch, err := b.walk.Take(b.span)
 	if err != nil {
 		return err
 	}
-	c := b.walk.Cursor()
-	n := b.span(rest)
-	b.pair(rest[:n], b.walk.Order(c.Epoch), c.Position)
-	step.Epoch = b.walk.Advance(n)
-	b.fill(step, rest[:n])
+	step.Epoch = epoch
+	b.pair(list, b.walk.Order(c.Epoch), c.Position)
+	b.fill(step, list)
 	return nil
 }
 
 // span returns how many of the rows left in an epoch make a step.
 func (b *Batcher) span(rest []int32) int {
-	if b.opts.RowsPerStep > 0 {
-		return min(b.opts.RowsPerStep, len(rest))
-	}
-	n, tokens := 0, 0
-	for n < len(rest) {
-		length := b.rows[rest[n]].Len()
-		if n > 0 && tokens+length > b.opts.TokensPerStep {
-			break
-		}
-		tokens += length
-		n++
-	}
+	n, _ := b.opts.stride().Span(rest, func(i int32) int { return b.rows[i].Len() })
 	return n
 }
 
@@ -206,12 +181,10 @@ func (b *Batcher) foreign(i, partner int32) []int32 {
 
 // fill packs the rows into the step's micro-batches.
 func (b *Batcher) fill(step *Step, list []int32) {
-	b.lengths = b.lengths[:0]
-	for k, i := range list {
-		r := &b.rows[i]
-		b.lengths = append(b.lengths, max(r.Len(), len(r.Prompt)+len(b.foreign(i, b.partners[k]))))
-	}
-	bins, n := b.packer.Pack(b.lengths, b.opts.TokensPerMicro, 0)
+	bins, n := b.packer.PackFunc(len(list), func(k int) int {
+		r := &b.rows[list[k]]
+		return max(r.Len(), len(r.Prompt)+len(b.foreign(list[k], b.partners[k])))
+	}, b.opts.TokensPerMicro, 0)
 	step.Micro = policy.Resize(step.Micro, n)
 	for k, i := range list {
 		m := &step.Micro[bins[k]]

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // ErrNoRows is wrapped by the error about data of which no row is left.
@@ -54,29 +54,12 @@ type Report struct {
 
 // String says in one line what happened.
 func (r Report) String() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "%d of %d answers kept (%d desirable, %d not), %d tokens", r.Kept, r.Rows, r.Desirable, r.Undesirable, r.Tokens)
-	for _, part := range []struct {
-		n    int
-		text string
-		at   data.Place
-	}{
-		{r.Long, "dropped with a prompt that is too long", r.FirstLong},
-		{r.Empty, "dropped without a prompt or a completion", r.FirstEmpty},
-	} {
-		if part.n > 0 {
-			fmt.Fprintf(&s, "; %d %s (first: %v)", part.n, part.text, part.at)
-		}
-	}
-	for _, part := range []struct {
-		n    int
-		text string
-	}{{r.Cut, "truncated"}, {r.Contradicted, "contradict another"}, {r.Merged, "with tokens across prompt and completion"}} {
-		if part.n > 0 {
-			fmt.Fprintf(&s, "; %d %s", part.n, part.text)
-		}
-	}
-	return s.String()
+	return fmt.Sprintf("%d of %d answers kept (%d desirable, %d not), %d tokens", r.Kept, r.Rows, r.Desirable, r.Undesirable, r.Tokens) +
+		policy.CountedFrom(r.Long, "dropped with a prompt that is too long", r.FirstLong) +
+		policy.CountedFrom(r.Empty, "dropped without a prompt or a completion", r.FirstEmpty) +
+		policy.Counted(r.Cut, "truncated") +
+		policy.Counted(r.Contradicted, "contradict another") +
+		policy.Counted(r.Merged, "with tokens across prompt and completion")
 }
 
 // Prepare tokenises labelled answers: prompt and completion as one text, whose
@@ -93,16 +76,8 @@ func Prepare(ctx context.Context, rows data.Source[data.LabelledRow], enc data.E
 		o.MaxLength = 1024
 	}
 	p := &preparer{inner: inner, most: o.MaxLength, labels: map[string]bool{}}
-	for row, err := range rows.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = p.add(row)
-		}
-		if err != nil {
-			return nil, p.report, err
-		}
+	if err := data.Each(ctx, rows, p.add); err != nil {
+		return nil, p.report, err
 	}
 	if len(p.rows) == 0 {
 		return nil, p.report, fmt.Errorf("%w: %v", ErrNoRows, p.report)
@@ -128,11 +103,11 @@ func (p *preparer) add(row data.LabelledRow) error {
 		return err
 	}
 	if !ok || e.Prompt == 0 || row.CompletionMessages == nil && row.Completion == "" {
-		count(&p.report.Empty, &p.report.FirstEmpty, row.At)
+		policy.Count(&p.report.Empty, &p.report.FirstEmpty, row.At)
 		return nil
 	}
 	if p.most >= 0 && e.Prompt >= p.most {
-		count(&p.report.Long, &p.report.FirstLong, row.At)
+		policy.Count(&p.report.Long, &p.report.FirstLong, row.At)
 		return nil
 	}
 	ids := slices.Clone(e.IDs)
@@ -163,11 +138,4 @@ func (p *preparer) keep(r Row) {
 	}
 	p.report.Tokens += int64(r.Len())
 	p.rows = append(p.rows, r)
-}
-
-// count adds one to a counter and remembers the first place.
-func count(counter *int, first *data.Place, at data.Place) {
-	if *counter++; *counter == 1 {
-		*first = at
-	}
 }

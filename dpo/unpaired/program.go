@@ -122,12 +122,7 @@ func (pr *program) compute(b *Batch, in given) (float64, error) {
 	if err := pr.run.Run(); err != nil {
 		return 0, err
 	}
-	var err error
-	pr.values, err = policy.AppendValues(pr.values[:0], pr.run, pr.loss)
-	if err != nil {
-		return 0, err
-	}
-	return pr.values[0], nil
+	return policy.Scalar(pr.run, pr.loss)
 }
 
 func (pr *program) bindAll(b *Batch, in given) error {

@@ -1,14 +1,13 @@
 package unpaired
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 )
 
 // Row is an answer to a prompt, as token ids, and what was thought of it.
@@ -42,20 +41,12 @@ func (r Row) check() error {
 // undesirable.
 var ErrOneClass = errors.New("unpaired: rows of one class only")
 
-// maxFaults bounds the rows that one error lists.
-const maxFaults = 10
-
 // checkRows refuses a dataset that cannot be trained on.
 func checkRows(rows []Row, oneClass bool) error {
 	if len(rows) == 0 {
 		return errors.New("unpaired: got no rows, want at least one")
 	}
-	var faults []error
-	for _, r := range rows {
-		if err := r.check(); err != nil && len(faults) < maxFaults {
-			faults = append(faults, err)
-		}
-	}
+	faults := []error{policy.CheckAll(rows, Row.check)}
 	if good, bad := Count(rows); !oneClass && good*bad == 0 {
 		faults = append(faults, fmt.Errorf("%w: got %d desirable and %d undesirable, want both (or BatchOptions.OneClass)", ErrOneClass, good, bad))
 	}
@@ -75,19 +66,8 @@ func Count(rows []Row) (desirable, undesirable int) {
 // Fingerprint is the SHA-256 of the rows in hex: equal ones mean that a cursor fits
 // both lists.
 func Fingerprint(rows []Row) string {
-	sum := sha256.New()
-	var buf []byte
-	for _, r := range rows {
-		buf = buf[:0]
-		for _, part := range [...][]int32{r.Prompt, r.Completion} {
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(len(part)))
-			for _, id := range part {
-				buf = binary.LittleEndian.AppendUint32(buf, uint32(id))
-			}
-		}
-		buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(r.Likeness))
-		buf = append(buf, map[bool]byte{true: 1}[r.Desirable])
-		sum.Write(buf)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return policy.Fingerprint(rows, func(buf []byte, r Row) []byte {
+		buf = binary.LittleEndian.AppendUint64(policy.AppendIDs(buf, r.Prompt, r.Completion), math.Float64bits(r.Likeness))
+		return append(buf, map[bool]byte{true: 1}[r.Desirable])
+	})
 }

@@ -113,21 +113,10 @@ func (s *stage) Backward(micro int, seed float64) error {
 	return nil
 }
 
-// startTol is how far, in nats and relative to the log-probability of an answer,
-// log-ratios may be from 0 where policy and reference are the same: rounding of
-// sums over differently packed batches.
-const (
-	startTol32 = 1e-4
-	startTol64 = 1e-9
-)
-
 // checkStart asserts that the policy is its reference, what rows are compared with
 // 0, and the loss what it says it is there.
 func (s *stage) checkStart(b *Batch, loss float64) error {
-	tol := startTol32
-	if policy.Precision(s.policy.Model) == tensor.Float64 {
-		tol = startTol64
-	}
+	tol := policy.StartTol(s.policy.Model)
 	farthest, want := 1.0, 0.0
 	about := s.prog.asks
 	for i, ratio := range s.seen.ratio {

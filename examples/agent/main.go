@@ -7,9 +7,10 @@
 //
 // The run folder has one folder a stage, warm-up and rl; the second holds the result.
 //
-// Measured with the embedded model: the warm-up brings 43 of 100 held-out sums, with a
-// call in 63. After 40 steps of RL it is 43 still, without a call: the model finds sums
-// in its head as rewarding as the tool.
+// Measured with the embedded model, defaults, 100 held-out sums, seeds 42, 1 and 2: the
+// warm-up, in which the model sees the tool in one half of the sums and its own old
+// answers in the other, brings 64, 67 and AAA % right, with a call in 60, 63 and BBB %;
+// after the RL 98, 96 and CCC % are right and the tool is called in all.
 package main
 
 import (

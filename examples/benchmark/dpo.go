@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"github.com/posttrain/posttrain/dpo"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/train"
 )
 
 // The longest prompt, and prompt with answer, of bench/b_dpo.py; what is longer is
@@ -26,10 +24,8 @@ func measureDPO(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	p := dpo.Policy{Model: m}
-	if !s.full {
-		if p.Adapter, err = lora.Attach(m, "default", lora.Config{Rank: s.rank, Alpha: 2 * float64(s.rank), Seed: s.seed}); err != nil {
-			return err
-		}
+	if p.Adapter, err = s.adapter(m); err != nil {
+		return err
 	}
 	var pairs []dpo.Pair
 	err = s.pairIDs(m.Config().VocabSize, func(prompt, chosen, rejected []int32) {
@@ -45,16 +41,9 @@ func measureDPO(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	o := dpo.Options{Recompute: s.recompute, Device: s.device(), Debug: tensor.Debug{Timing: s.profile}}
-	t, err := dpo.New(p, src, o, train.Options{Optimizer: train.AdamW{LR: 1e-5}, Schedule: train.Constant{}, MaxSteps: s.warm + s.steps})
+	t, err := dpo.New(p, src, o, s.loop(1e-5))
 	if err != nil {
 		return err
 	}
-	if err := s.timeSteps(ctx, t.Trainer, r); err != nil {
-		return err
-	}
-	r.Extra = map[string]float64{"pairs_per_second": float64(s.pairs) / r.StepSeconds}
-	if s.profile {
-		return printProfile(t)
-	}
-	return nil
+	return s.timePairs(ctx, t, r)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/posttrain/posttrain/generate"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/tensor"
@@ -37,10 +36,8 @@ func measureGRPO(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	p := rlhf.Policy{Model: m}
-	if !s.full {
-		if p.Adapter, err = lora.Attach(m, "default", lora.Config{Rank: s.rank, Alpha: 2 * float64(s.rank), Seed: s.seed}); err != nil {
-			return err
-		}
+	if p.Adapter, err = s.adapter(m); err != nil {
+		return err
 	}
 	prompts, err := s.prompts(m.Config().VocabSize)
 	if err != nil {
@@ -60,7 +57,7 @@ func measureGRPO(ctx context.Context, s *settings, r *result) error {
 		}
 		return float64(sum) / 97, nil
 	})
-	t, err := rlhf.New(p, prompts, []rollout.Reward{{By: varied}}, o, train.Options{Optimizer: train.AdamW{LR: 1e-6}, Schedule: train.Constant{}, MaxSteps: s.warm + s.steps})
+	t, err := rlhf.New(p, prompts, []rollout.Reward{{By: varied}}, o, s.loop(1e-6))
 	if err != nil {
 		return err
 	}
@@ -72,15 +69,12 @@ func measureGRPO(ctx context.Context, s *settings, r *result) error {
 			timed[name] = append(timed[name], v)
 		}
 	}
-	if err := s.timeStepsWith(ctx, t.Trainer, r, note); err != nil {
+	if err := s.timeStepsWith(ctx, t, r, note); err != nil {
 		return err
 	}
 	r.Extra = map[string]float64{"completion_tokens": grpoPrompts * grpoCompletions * newTokens}
 	for _, name := range shares {
 		r.Extra[name+"_share"] = median(timed[name][s.warm:])
-	}
-	if s.profile {
-		return printProfile(t)
 	}
 	return nil
 }

@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/posttrain/posttrain/model"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/tensor"
-	"github.com/posttrain/posttrain/train"
 )
 
 // pairLengths are the tokens of prompt, chosen and rejected answer, end token
@@ -48,10 +46,10 @@ func (s *settings) net() (n reward.Net, err error) {
 	if n.Model, err = s.open(); err != nil {
 		return n, err
 	}
-	if n.Head, err = model.NewHead(n.Model, model.SequenceClassification, nil, s.seed); err != nil || s.full {
+	if n.Head, err = model.NewHead(n.Model, model.SequenceClassification, nil, s.seed); err != nil {
 		return n, err
 	}
-	n.Adapter, err = lora.Attach(n.Headed(), "default", lora.Config{Rank: s.rank, Alpha: 2 * float64(s.rank), Seed: s.seed})
+	n.Adapter, err = s.adapter(n.Headed())
 	return n, err
 }
 
@@ -75,16 +73,19 @@ func measureReward(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	o := reward.Options{Recompute: s.recompute, Device: s.device(), Debug: tensor.Debug{Timing: s.profile}}
-	t, err := reward.New(n, src, o, train.Options{Optimizer: train.AdamW{LR: 1e-5}, Schedule: train.Constant{}, MaxSteps: s.warm + s.steps})
+	t, err := reward.New(n, src, o, s.loop(1e-5))
 	if err != nil {
 		return err
 	}
-	if err := s.timeSteps(ctx, t.Trainer, r); err != nil {
+	return s.timePairs(ctx, t, r)
+}
+
+// timePairs times the steps of a trainer that learns from -pairs comparisons at a
+// time.
+func (s *settings) timePairs(ctx context.Context, t trainer, r *result) error {
+	if err := s.timeSteps(ctx, t, r); err != nil {
 		return err
 	}
 	r.Extra = map[string]float64{"pairs_per_second": float64(s.pairs) / r.StepSeconds}
-	if s.profile {
-		return printProfile(t)
-	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -41,6 +42,19 @@ func (s *settings) open() (model.Model, error) {
 	return c.Model, c.Close()
 }
 
+// adapter is a fresh one on all linear layers of a model; nil with -full.
+func (s *settings) adapter(m model.Model) (*lora.Adapter, error) {
+	if s.full {
+		return nil, nil
+	}
+	return lora.Attach(m, "default", lora.Config{Rank: s.rank, Alpha: 2 * float64(s.rank), Seed: s.seed})
+}
+
+// loop is as many steps as are timed, and those before the clock starts.
+func (s *settings) loop(rate float64) train.Options {
+	return train.Options{Optimizer: train.AdamW{LR: rate}, Schedule: train.Constant{}, MaxSteps: s.warm + s.steps}
+}
+
 // rows are examples with the lengths of real ones and random ids: speed does
 // not depend on which tokens they are.
 func (s *settings) rows(vocab int) (*data.Dataset, error) {
@@ -74,9 +88,9 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 	rate := 2e-5
 	if !s.full {
 		rate = 2e-4
-		if p.Adapter, err = lora.Attach(m, "default", lora.Config{Rank: s.rank, Alpha: 2 * float64(s.rank), Seed: s.seed}); err != nil {
-			return err
-		}
+	}
+	if p.Adapter, err = s.adapter(m); err != nil {
+		return err
 	}
 	set, err := s.rows(m.Config().VocabSize)
 	if err != nil {
@@ -87,26 +101,27 @@ func measureSFT(ctx context.Context, s *settings, r *result) error {
 		return err
 	}
 	o := sft.Options{MicroTokens: s.microTokens, Recompute: s.recompute, Device: s.device(), Debug: tensor.Debug{Timing: s.profile}}
-	t, err := sft.New(p, src, o, train.Options{Optimizer: train.AdamW{LR: rate}, Schedule: train.Constant{}, MaxSteps: s.warm + s.steps})
+	t, err := sft.New(p, src, o, s.loop(rate))
 	if err != nil {
 		return err
 	}
-	if err := s.timeSteps(ctx, t.Trainer, r); err != nil {
-		return err
-	}
-	if s.profile {
-		return printProfile(t)
-	}
-	return nil
+	return s.timeSteps(ctx, t, r)
+}
+
+// trainer is a run whose steps are timed.
+type trainer interface {
+	Steps(ctx context.Context) iter.Seq2[train.Step, error]
+	Timings() []tensor.Timing
+	Memory() (train.Memory, error)
 }
 
 // timeSteps times the steps of a trainer.
-func (s *settings) timeSteps(ctx context.Context, t *train.Trainer, r *result) error {
+func (s *settings) timeSteps(ctx context.Context, t trainer, r *result) error {
 	return s.timeStepsWith(ctx, t, r, func(train.Step) {})
 }
 
 // timeStepsWith shows each step to note.
-func (s *settings) timeStepsWith(ctx context.Context, t *train.Trainer, r *result, note func(train.Step)) error {
+func (s *settings) timeStepsWith(ctx context.Context, t trainer, r *result, note func(train.Step)) error {
 	r.BeforeKernel = sinceStart()
 	var c clock
 	c.start()
@@ -124,14 +139,14 @@ func (s *settings) timeStepsWith(ctx context.Context, t *train.Trainer, r *resul
 		c.start()
 	}
 	r.StepSeconds, r.TokensPerSecond = median(c.seconds[s.warm:]), median(c.rates[s.warm:])
+	if s.profile {
+		return printProfile(t)
+	}
 	return nil
 }
 
 // printProfile lists where time and memory went.
-func printProfile(t interface {
-	Timings() []tensor.Timing
-	Memory() (train.Memory, error)
-}) error {
+func printProfile(t trainer) error {
 	for _, t := range t.Timings() {
 		fmt.Fprintf(os.Stderr, "%-32s %6d calls %10.3f s\n", t.Op, t.Calls, t.Total.Seconds())
 	}

@@ -69,18 +69,7 @@ func each(ctx context.Context, path string, visit func(data.AnyRow) error) error
 	if err != nil {
 		return err
 	}
-	for row, err := range src.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = visit(row)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return data.Each(ctx, src, visit)
 }
 
 // newSurvey prepares what the flags ask for.

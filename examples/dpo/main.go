@@ -23,19 +23,18 @@ import (
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("pair", 512)
 
-	loss        = flag.String("loss", "sigmoid", "`name[:weight],…` of "+strings.Join(prefs.LossNames(), ", "))
-	beta        = flag.Float64("beta", 0.1, "how strongly the policy is held to the reference")
-	divergence  = flag.String("divergence", "reverse_kl", "reverse_kl, forward_kl, js_divergence or alpha_divergence")
-	ldAlpha     = flag.Float64("ld-alpha", 1, "weight of tokens past the end of the pair's shorter answer, 0 to 1")
-	base        = flag.Bool("base", false, "compare with the model without -adapter, instead of with the policy at the start")
-	refFile     = flag.String("reference-file", "", "keep the reference's log-probabilities in this `file`, or read them from it")
-	syncEvery   = flag.Int("sync-every", 0, "steps between two moves of the reference towards the policy; 0 for never")
-	syncMix     = flag.Float64("sync-mix", 0.6, "share of the policy in such a move, 0 to 1")
-	ppl         = flag.Float64("perplexity", 0, "drop training pairs whose chosen answer is above this perplexity under the policy at the start; 0 keeps all")
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest pair needs, at least 512")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+	loss       = flag.String("loss", "sigmoid", "`name[:weight],…` of "+strings.Join(prefs.LossNames(), ", "))
+	beta       = flag.Float64("beta", 0.1, "how strongly the policy is held to the reference")
+	divergence = flag.String("divergence", "reverse_kl", "reverse_kl, forward_kl, js_divergence or alpha_divergence")
+	ldAlpha    = flag.Float64("ld-alpha", 1, "weight of tokens past the end of the pair's shorter answer, 0 to 1")
+	base       = flag.Bool("base", false, "compare with the model without -adapter, instead of with the policy at the start")
+	refFile    = flag.String("reference-file", "", "keep the reference's log-probabilities in this `file`, or read them from it")
+	syncEvery  = flag.Int("sync-every", 0, "steps between two moves of the reference towards the policy; 0 for never")
+	syncMix    = flag.Float64("sync-mix", 0.6, "share of the policy in such a move, 0 to 1")
+	ppl        = flag.Float64("perplexity", 0, "drop training pairs whose chosen answer is above this perplexity under the policy at the start; 0 keeps all")
 )
 
 func main() {
@@ -83,7 +82,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := trainer(p, c, in, o, train.Options{Evaluator: prefs.Evaluators{drift, kl}, Sampler: w})
+	t, err := trainer(start{p, c, w}, in, o, prefs.Evaluators{drift, kl})
 	if err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ func run(ctx context.Context) error {
 
 // options are those of the computation.
 func options() (o dpo.Options, err error) {
-	o = dpo.Options{Beta: *beta, LDAlpha: ldAlpha, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
+	o = dpo.Options{Beta: *beta, LDAlpha: ldAlpha, Recompute: memory.Recompute, Device: flags.Device(), BaseModel: flags.Model}
 	o.Reference = dpo.Reference{Base: *base, File: *refFile}
 	if *syncEvery != 0 {
 		o.Reference.Sync = dpo.Sync{Every: *syncEvery, Mix: *syncMix}
@@ -118,22 +117,22 @@ func options() (o dpo.Options, err error) {
 	return o, err
 }
 
+// start is what learns, where it comes from, and how it shows what it has learnt.
+type start struct {
+	policy dpo.Policy
+	from   *auto.Checkpoint
+	writer *prefs.Writer
+}
+
 // trainer puts policy, comparisons and options together.
-func trainer(p dpo.Policy, c *auto.Checkpoint, in *prefs.Pairs, o dpo.Options, loop train.Options) (*dpo.Trainer, error) {
-	micro := max(*microTokens, prefs.Longest(in.Training, in.Evaluation))
-	if *microTokens == 0 {
-		micro = max(512, micro)
-	}
-	src, err := dpo.NewBatcher(in.Training, dpo.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Seed: flags.Seed})
+func trainer(s start, in *prefs.Pairs, o dpo.Options, measures train.Evaluator) (*dpo.Trainer, error) {
+	src, held, err := in.Batchers(&flags, memory)
 	if err != nil {
 		return nil, err
 	}
-	held, err := dpo.NewBatcher(in.Evaluation, dpo.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Epochs: 1, Sequential: true})
-	if err != nil {
-		return nil, fmt.Errorf("evaluation rows: %w", err)
-	}
-	o.EvalData, o.Export = held, prefs.Export(&flags, c)
-	settings, err := json.Marshal(struct {
+	o.EvalData, o.Export = held, flags.Export(s.from)
+	loop := flags.Loop(prefs.LearningRate(&flags))
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Loss        string      `json:"loss"`
 		Divergence  string      `json:"divergence"`
@@ -142,8 +141,7 @@ func trainer(p dpo.Policy, c *auto.Checkpoint, in *prefs.Pairs, o dpo.Options, l
 	if err != nil {
 		return nil, err
 	}
-	loop.Optimizer, loop.MaxSteps, loop.EvalEvery, loop.SaveEvery = train.AdamW{LR: prefs.LearningRate(&flags)}, flags.Steps, flags.EvalEvery, flags.SaveEvery
-	loop.Settings, loop.Out, loop.Resume = settings, flags.Out, flags.Resume
+	loop.Evaluator, loop.Sampler = measures, s.writer
 	loop.Reporter = report.Run{Title: "Preferences: " + o.Loss.Name(), Notes: prefs.Notes()}
-	return dpo.New(p, src, o, loop)
+	return dpo.New(s.policy, src, o, loop)
 }

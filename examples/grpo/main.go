@@ -10,9 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/problems"
@@ -21,7 +19,6 @@ import (
 	"github.com/posttrain/posttrain/rlhf"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
@@ -41,15 +38,7 @@ var (
 )
 
 func main() {
-	flags.Register(flag.CommandLine)
-	flag.Lookup("batch-tokens").Usage = "tokens of a micro-batch at most; -prompts and -completions say how large a step is"
-	flag.Lookup("max-length").Usage = "prompts that leave no room for a completion in so many tokens are dropped"
-	cli.Run("Grpo lets a language model learn from a verifier (group relative policy optimisation).", func(ctx context.Context) error {
-		if err := flags.Validate(); err != nil {
-			return err
-		}
-		return run(ctx)
-	})
+	problems.Main(&flags, "Grpo lets a language model learn from a verifier (group relative policy optimisation).", run)
 }
 
 func run(ctx context.Context) error {
@@ -59,11 +48,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	p := rlhf.Policy{Model: c.Model}
-	if !flags.Full {
-		if p.Adapter, err = problems.Adapter(&flags, c.Model); err != nil {
-			return err
-		}
+	p, err := problems.Policy(&flags, c)
+	if err != nil {
+		return err
 	}
 	in, err := problems.Open(ctx, &flags, c, p.AdapterName(), *longest)
 	if err != nil {
@@ -77,10 +64,7 @@ func run(ctx context.Context) error {
 	defer t.Close()
 	out.Say("%s: %d problems to train on, %d held out", c.Path, len(in.Prompts), in.Held)
 	out.Expect(flags.Steps)
-	err = t.Train(ctx, train.Hooks{Event: func(e train.Event) error { return out.Event(problems.WithAccuracy(e)) }})
-	if errors.Is(err, context.Canceled) && flags.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
+	err = flags.Train(ctx, t, func(e train.Event) error { return out.Event(problems.WithAccuracy(e)) })
 	if err != nil {
 		return err
 	}
@@ -102,12 +86,10 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *problems.Set) (*rlhf.Trainer
 		Generate:   generate.Options{MaxTokens: in.MaxTokens, Temperature: *temperature},
 		Decode:     generate.Text(c.Tokenizer.NewStream),
 		Iterations: *iterations, MicroTokens: max(flags.BatchTokens, in.Longest+in.MaxTokens), Recompute: *recompute,
-		BaseModel: flags.Model, Device: flags.Device(),
+		BaseModel: flags.Model, Device: flags.Device(), Export: flags.Export(c),
 	}
-	if flags.Full {
-		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
-	}
-	settings, err := json.Marshal(struct {
+	loop := flags.Loop(problems.LearningRate(&flags))
+	loop.Settings, err = json.Marshal(struct {
 		Flags     cli.Flags    `json:"flags"`
 		Loss      string       `json:"loss"`
 		Beta      float64      `json:"beta,omitempty"`
@@ -117,20 +99,7 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, in *problems.Set) (*rlhf.Trainer
 	if err != nil {
 		return nil, err
 	}
-	return rlhf.New(p, in.Prompts, []rollout.Reward{{By: in.Verifier}}, o, train.Options{
-		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Linear{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
-		EvalEvery: flags.EvalEvery, SampleEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true},
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: in.Exam, Reporter: report.Run{},
-	})
-}
-
-// learningRate is -lr; the embedded model, which is small, takes larger steps.
-func learningRate() float64 {
-	switch {
-	case flags.LR > 0 || flags.Model != "":
-		return flags.LearningRate()
-	case flags.Full:
-		return 2e-4
-	}
-	return 1e-3
+	loop.Schedule, loop.SampleEvery = train.Linear{Warmup: train.Warmup{Steps: *warmup}}, flags.EvalEvery
+	loop.Evaluator, loop.Watch = in.Exam, train.Watch{Metric: "eval_exact_match", HigherIsBetter: true}
+	return rlhf.New(p, in.Prompts, []rollout.Reward{{By: in.Verifier}}, o, loop)
 }

@@ -17,19 +17,17 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/prefs"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/train"
 	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("row", 512)
 
 	loss        = flag.String("loss", "kto", "kto, apo_zero_unpaired or bco")
 	beta        = flag.Float64("beta", 0, "how strongly the policy is held to where it started; 0 for 0.1, with the embedded model 1")
 	desirable   = flag.Float64("desirable-weight", 1, "weight of desirable answers (kto, apo_zero_unpaired)")
 	undesirable = flag.Float64("undesirable-weight", 1, "weight of undesirable answers")
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest row needs, at least 512")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
 )
 
 func main() {
@@ -83,7 +81,7 @@ func run(ctx context.Context) error {
 
 // options chooses the loss.
 func options() (unpaired.Options, error) {
-	o := unpaired.Options{Beta: *beta, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
+	o := unpaired.Options{Beta: *beta, Recompute: memory.Recompute, Device: flags.Device(), BaseModel: flags.Model}
 	if *beta == 0 && flags.Model == "" { // a model this small forgets sums soon
 		o.Beta = 1
 	}
@@ -109,24 +107,17 @@ type start struct {
 
 // trainer puts policy, answers and options together.
 func trainer(ctx context.Context, s start, in *prefs.Labels, o unpaired.Options) (*unpaired.Trainer, error) {
-	micro := max(*microTokens, prefs.LongestRow(in.Training, in.Evaluation))
-	if *microTokens == 0 {
-		micro = max(512, micro)
-	}
-	src, err := unpaired.NewBatcher(in.Training, unpaired.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Seed: flags.Seed})
+	src, held, err := in.Batchers(&flags, memory)
 	if err != nil {
 		return nil, err
-	}
-	held, err := unpaired.NewBatcher(in.Evaluation, unpaired.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Epochs: 1, Sequential: true, OneClass: true})
-	if err != nil {
-		return nil, fmt.Errorf("evaluation rows: %w", err)
 	}
 	drift, err := prefs.NewRowDrift(ctx, s.policy, in.Evaluation, flags.Device())
 	if err != nil {
 		return nil, err
 	}
-	o.EvalData, o.Export = held, prefs.Export(&flags, s.from)
-	settings, err := json.Marshal(struct {
+	o.EvalData, o.Export = held, flags.Export(s.from)
+	loop := flags.Loop(prefs.LearningRate(&flags))
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags        `json:"flags"`
 		Loss        string           `json:"loss"`
 		Desirable   float64          `json:"desirable_weight"`
@@ -136,9 +127,7 @@ func trainer(ctx context.Context, s start, in *prefs.Labels, o unpaired.Options)
 	if err != nil {
 		return nil, err
 	}
-	return unpaired.New(s.policy, src, o, train.Options{
-		Optimizer: train.AdamW{LR: prefs.LearningRate(&flags)}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: s.writer,
-		Reporter: report.Run{Title: "Labelled answers: " + o.Loss.Name(), Notes: prefs.Notes()},
-	})
+	loop.Evaluator, loop.Sampler = drift, s.writer
+	loop.Reporter = report.Run{Title: "Labelled answers: " + o.Loss.Name(), Notes: prefs.Notes()}
+	return unpaired.New(s.policy, src, o, loop)
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/prefs"
 	"github.com/posttrain/posttrain/generate"
-	"github.com/posttrain/posttrain/train"
 	"github.com/posttrain/posttrain/train/report"
 )
 
@@ -106,7 +105,8 @@ func trainer(p dpo.Policy, in *prefs.Questions, l dpo.Loss, j online.Judge, exam
 	if *follow {
 		o.Reference.Sync = dpo.Sync{Every: *perRound}
 	}
-	settings, err := json.Marshal(struct {
+	loop := flags.Loop(prefs.LearningRate(&flags))
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Judge       string      `json:"judge"`
 		Loss        string      `json:"loss"`
@@ -116,9 +116,7 @@ func trainer(p dpo.Policy, in *prefs.Questions, l dpo.Loss, j online.Judge, exam
 	if err != nil {
 		return nil, err
 	}
-	return dpo.New(p, src, o, train.Options{
-		Optimizer: train.AdamW{LR: prefs.LearningRate(&flags)}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: exam, Sampler: exam,
-		Reporter: report.Run{Title: "Preferences among the policy's own answers", Notes: prefs.Notes()},
-	})
+	loop.Evaluator, loop.Sampler = exam, exam
+	loop.Reporter = report.Run{Title: "Preferences among the policy's own answers", Notes: prefs.Notes()}
+	return dpo.New(p, src, o, loop)
 }

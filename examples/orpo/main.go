@@ -17,19 +17,17 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/prefs"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/train"
 	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("pair", 512)
 
-	loss        = flag.String("loss", "orpo", "orpo, cpo, cpo_hinge, cpo_ipo, simpo, alphapo or alphapo_sum")
-	beta        = flag.Float64("beta", 0, "strength of the preference; 0 for 0.1, with simpo and alphapo 2, with the embedded model and orpo 1")
-	margin      = flag.Float64("margin", 0.5, "reward margin γ of simpo and alphapo")
-	nll         = flag.Float64("nll", -1, "weight of a supervised term; -1 for the loss's own (orpo and cpo have one)")
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest pair needs, at least 512")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+	loss   = flag.String("loss", "orpo", "orpo, cpo, cpo_hinge, cpo_ipo, simpo, alphapo or alphapo_sum")
+	beta   = flag.Float64("beta", 0, "strength of the preference; 0 for 0.1, with simpo and alphapo 2, with the embedded model and orpo 1")
+	margin = flag.Float64("margin", 0.5, "reward margin γ of simpo and alphapo")
+	nll    = flag.Float64("nll", -1, "weight of a supervised term; -1 for the loss's own (orpo and cpo have one)")
 )
 
 func main() {
@@ -70,7 +68,7 @@ func run(ctx context.Context) error {
 
 // options chooses the loss.
 func options() (dpo.Options, error) {
-	o := dpo.Options{Beta: *beta, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
+	o := dpo.Options{Beta: *beta, Recompute: memory.Recompute, Device: flags.Device(), BaseModel: flags.Model}
 	for _, l := range []dpo.Loss{dpo.ORPO{}, dpo.CPO{}, dpo.CPOHinge{}, dpo.CPOIPO{}, dpo.SimPO{Margin: margin}, dpo.AlphaPO{Margin: margin}, dpo.AlphaPO{Over: dpo.PerSequence}} {
 		if l.Name() == *loss {
 			o.Loss = l
@@ -115,24 +113,17 @@ type start struct {
 
 // trainer puts policy, comparisons and options together.
 func trainer(ctx context.Context, s start, in *prefs.Pairs, o dpo.Options) (*dpo.Trainer, error) {
-	micro := max(*microTokens, prefs.Longest(in.Training, in.Evaluation))
-	if *microTokens == 0 {
-		micro = max(512, micro)
-	}
-	src, err := dpo.NewBatcher(in.Training, dpo.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Seed: flags.Seed})
+	src, held, err := in.Batchers(&flags, memory)
 	if err != nil {
 		return nil, err
-	}
-	held, err := dpo.NewBatcher(in.Evaluation, dpo.BatchOptions{TokensPerStep: flags.BatchTokens, TokensPerMicro: micro, Epochs: 1, Sequential: true})
-	if err != nil {
-		return nil, fmt.Errorf("evaluation rows: %w", err)
 	}
 	drift, err := prefs.NewDrift(ctx, s.policy, in.Evaluation, flags.Device())
 	if err != nil {
 		return nil, err
 	}
-	o.EvalData, o.Export = held, prefs.Export(&flags, s.from)
-	settings, err := json.Marshal(struct {
+	o.EvalData, o.Export = held, flags.Export(s.from)
+	loop := flags.Loop(prefs.LearningRate(&flags))
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Loss        string      `json:"loss"`
 		Computation dpo.Options `json:"computation"`
@@ -140,9 +131,7 @@ func trainer(ctx context.Context, s start, in *prefs.Pairs, o dpo.Options) (*dpo
 	if err != nil {
 		return nil, err
 	}
-	return dpo.New(s.policy, src, o, train.Options{
-		Optimizer: train.AdamW{LR: prefs.LearningRate(&flags)}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: drift, Sampler: s.writer,
-		Reporter: report.Run{Title: "Preferences without a reference: " + o.Loss.Name(), Notes: prefs.Notes()},
-	})
+	loop.Evaluator, loop.Sampler = drift, s.writer
+	loop.Reporter = report.Run{Title: "Preferences without a reference: " + o.Loss.Name(), Notes: prefs.Notes()}
+	return dpo.New(s.policy, src, o, loop)
 }

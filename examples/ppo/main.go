@@ -11,9 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"path/filepath"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
@@ -24,15 +22,14 @@ import (
 	"github.com/posttrain/posttrain/rlhf/guard"
 	"github.com/posttrain/posttrain/rlhf/rollout"
 	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
 	flags = cli.Flags{Rank: 16, Steps: 160, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 40, EvalEvery: 40}
 
 	rewardModel = flag.String("reward", "", "`folder` of a reward model, or of its adapter (examples/reward writes both); empty to train one first")
-	rewardSteps = flag.Int("reward-steps", 300, "optimizer steps of the reward model")
-	judged      = flag.Int("judged", 2048, "problems whose answers the rule judges for the reward model")
+	rewardSteps = flag.Int("reward-steps", 600, "optimizer steps of the reward model")
+	judged      = flag.Int("judged", 4096, "problems whose answers the rule judges for the reward model")
 	prompts     = flag.Int("prompts", 64, "prompts a rollout")
 	completions = flag.Int("completions", 4, "completions of each prompt")
 	longest     = flag.Int("max-completion", 0, "tokens of a completion at most; 0 for 8 with the embedded model, else 256")
@@ -47,15 +44,7 @@ var (
 )
 
 func main() {
-	flags.Register(flag.CommandLine)
-	flag.Lookup("batch-tokens").Usage = "tokens of a micro-batch at most; -prompts and -completions say how large a step is"
-	flag.Lookup("max-length").Usage = "prompts that leave no room for a completion in so many tokens are dropped"
-	cli.Run("Ppo lets a language model learn from a learned reward (proximal policy optimisation with a critic).", func(ctx context.Context) error {
-		if err := flags.Validate(); err != nil {
-			return err
-		}
-		return run(ctx)
-	})
+	problems.Main(&flags, "Ppo lets a language model learn from a learned reward (proximal policy optimisation with a critic).", run)
 }
 
 func run(ctx context.Context) error {
@@ -65,11 +54,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer c.Close()
-	p := rlhf.Policy{Model: c.Model}
-	if !flags.Full {
-		if p.Adapter, err = problems.Adapter(&flags, c.Model); err != nil {
-			return err
-		}
+	p, err := problems.Policy(&flags, c)
+	if err != nil {
+		return err
 	}
 	set, err := problems.Open(ctx, &flags, c, p.AdapterName(), *longest)
 	if err != nil {
@@ -93,17 +80,14 @@ func run(ctx context.Context) error {
 	defer t.Close()
 	out.Say("%s: %d problems to train on, %d held out", c.Path, len(set.Prompts), set.Held)
 	out.Expect(flags.Steps)
-	err = t.Train(ctx, train.Hooks{Event: func(e train.Event) error {
+	err = flags.Train(ctx, t, func(e train.Event) error {
 		if e.Kind == train.EventStart {
 			if err := taste.save(); err != nil {
 				return err
 			}
 		}
 		return out.Event(problems.WithAccuracy(e))
-	}})
-	if errors.Is(err, context.Canceled) && flags.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
+	})
 	if err != nil {
 		return err
 	}
@@ -123,15 +107,14 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, set *problems.Set, taste *taste,
 		Generate:   generate.Options{MaxTokens: set.MaxTokens},
 		Decode:     generate.Text(c.Tokenizer.NewStream),
 		Iterations: *iterations, MicroTokens: max(flags.BatchTokens, set.Longest+set.MaxTokens),
-		BaseModel: flags.Model, Device: flags.Device(),
+		BaseModel: flags.Model, Device: flags.Device(), Export: flags.Export(c),
 	}
 	if *budget > 0 {
 		o.Alarms = guard.Alarms{&guard.Limit{Metric: "objective/kl", Most: budget, Patience: 2}}
 	}
-	if flags.Full {
-		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
-	}
-	settings, err := json.Marshal(struct {
+	loop := flags.Loop(problems.LearningRate(&flags))
+	var err error
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags    `json:"flags"`
 		Reward      string       `json:"reward,omitempty"`
 		RewardSteps int          `json:"reward_steps"`
@@ -144,24 +127,11 @@ func trainer(p rlhf.Policy, c *auto.Checkpoint, set *problems.Set, taste *taste,
 		return nil, err
 	}
 	rewards := []rollout.Reward{{By: taste}, {By: set.Verifier, Silent: true}}
-	return rlhf.New(p, set.Prompts, rewards, o, train.Options{
-		Optimizer: train.AdamW{LR: learningRate()}, Schedule: train.Linear{Warmup: train.Warmup{Steps: *warmup}}, MaxSteps: flags.Steps,
-		Groups:    []train.Group{{Match: []string{"critic.*"}, LRFactor: *criticRate}},
-		EvalEvery: flags.EvalEvery, SampleEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery, Watch: train.Watch{Metric: "eval_exact_match", HigherIsBetter: true},
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: exam{set.Exam, taste}, Reporter: report.Run{},
-	})
+	loop.Schedule, loop.SampleEvery = train.Linear{Warmup: train.Warmup{Steps: *warmup}}, flags.EvalEvery
+	loop.Groups = []train.Group{{Match: []string{"critic.*"}, LRFactor: *criticRate}}
+	loop.Evaluator, loop.Watch = exam{set.Exam, taste}, train.Watch{Metric: "eval_exact_match", HigherIsBetter: true}
+	return rlhf.New(p, set.Prompts, rewards, o, loop)
 }
 
 // rewardFolder is where a run keeps the reward model that it trained.
 func rewardFolder() string { return filepath.Join(flags.Out, "reward") }
-
-// learningRate is -lr; the embedded model, which is small, takes larger steps.
-func learningRate() float64 {
-	switch {
-	case flags.LR > 0 || flags.Model != "":
-		return flags.LearningRate()
-	case flags.Full:
-		return 2e-4
-	}
-	return 1e-3
-}

@@ -80,15 +80,7 @@ func sums() (training, held []data.StepRow) {
 
 // batches packs solutions.
 func (in *inputs) batches(groups []reward.Group, o reward.BatchOptions) (*reward.Batcher, error) {
-	longest := 1024
-	for _, set := range [][]reward.Group{in.training, in.held} {
-		for _, g := range set {
-			longest = max(longest, g.Len())
-		}
-	}
-	if o.TokensPerMicro = *microTokens; o.TokensPerMicro == 0 {
-		o.TokensPerMicro = longest
-	}
+	o.TokensPerMicro = memory.Micro(cli.LongestGroup(in.training, in.held))
 	o.ScoreAt = reward.MarkedTokens
 	return reward.NewBatcher(groups, o)
 }

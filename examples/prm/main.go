@@ -10,11 +10,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/model"
@@ -22,17 +18,15 @@ import (
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/reward/process"
 	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("solution", 1024)
 
-	separator   = flag.String("separator", "\n", "stands behind every step, where the step is scored")
-	lastOnly    = flag.Bool("last-step-only", false, "learn from the label of the last step alone")
-	scalar      = flag.Bool("scalar", false, "a head with one score instead of two classes")
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest solution needs, at least 1024")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+	separator = flag.String("separator", "\n", "stands behind every step, where the step is scored")
+	lastOnly  = flag.Bool("last-step-only", false, "learn from the label of the last step alone")
+	scalar    = flag.Bool("scalar", false, "a head with one score instead of two classes")
 )
 
 func main() {
@@ -68,11 +62,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	out.Expect(t.TotalSteps())
-	err = t.Train(ctx, train.Hooks{Event: out.Event})
-	if errors.Is(err, context.Canceled) && flags.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
-	if err != nil {
+	if err := flags.Train(ctx, t, out.Event); err != nil {
 		return err
 	}
 	return tell(ctx, out, t, judge, in)
@@ -84,11 +74,8 @@ func trainer(n reward.Net, c *auto.Checkpoint, in *inputs, judge *process.Model)
 	if err != nil {
 		return nil, err
 	}
-	o := reward.Options{Loss: process.Loss{}, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
-	loop := train.Options{
-		Optimizer: train.AdamW{LR: learningRate()}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Out: flags.Out, Resume: flags.Resume, Reporter: report.Run{},
-	}
+	o := reward.Options{Loss: process.Loss{}, Recompute: memory.Recompute, Device: flags.Device(), BaseModel: flags.Model, Export: flags.Export(c)}
+	loop := flags.Loop(flags.LearningRateOr(2e-3)) // the embedded model is small
 	if len(in.held) > 0 {
 		held, err := in.batches(in.held, reward.BatchOptions{GroupsPerStep: 8, Epochs: 1, Sequential: true})
 		if err != nil {
@@ -96,9 +83,6 @@ func trainer(n reward.Net, c *auto.Checkpoint, in *inputs, judge *process.Model)
 		}
 		o.EvalData, loop.Watch = held, train.Watch{Metric: "eval_accuracy", HigherIsBetter: true}
 		loop.Sampler = sampler{judge, in.texts}
-	}
-	if flags.Full {
-		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
 	}
 	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags      `json:"flags"`
@@ -111,14 +95,6 @@ func trainer(n reward.Net, c *auto.Checkpoint, in *inputs, judge *process.Model)
 		return nil, err
 	}
 	return reward.New(n, src, o, loop)
-}
-
-// learningRate is -lr, or what suits the embedded model where nothing is said.
-func learningRate() float64 {
-	if flags.LR == 0 && flags.Model == "" && !flags.Full {
-		return 2e-3
-	}
-	return flags.LearningRate()
 }
 
 // tell says how steps and whole solutions are judged, and writes a page about it.
@@ -135,12 +111,5 @@ func tell(ctx context.Context, out *cli.Progress, t *reward.Trainer, judge *proc
 		}
 		out.Say("whole solutions by %s: a right one beats a wrong one in %.1f %%", a, 100*auc)
 	}
-	if flags.Out == "" {
-		return nil
-	}
-	f, err := os.Create(filepath.Join(flags.Out, "calibration.html"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(reward.WriteCalibration(f, "Process reward model: calibration", before, after), f.Close())
+	return flags.WriteCalibration("Process reward model: calibration", before, after)
 }

@@ -13,9 +13,10 @@
 //	go run ./examples/r1 -out run1
 //	go run ./examples/r1 -model smollm2-135m -data gsm8k.jsonl -max-length 512 -max-completion 256 -out run1
 //
-// Measured with the embedded model, defaults, one seed, 100 held-out sums: 18 % before,
-// 70 % after the cold start, then 48, 51, 46 and 12 % after the four other stages: the
-// pipeline runs, but reinforcement loses here what imitation taught.
+// Measured with the embedded model, defaults, 100 held-out sums, seeds 42, 1 and 2:
+// 18 % before, 70, 70 and 67 % after the cold start, 93, 88 and 72 % after the RL,
+// 64, 71 and 52 % after rejection sampling, 81, 68 and 69 % after the second RL, and 93,
+// 77 and 74 % at the end, in 165 seconds of one core.
 //
 // The run folder has one folder a stage, and report.html, which links to theirs.
 package main

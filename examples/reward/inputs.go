@@ -127,15 +127,7 @@ func graded() (training, held []data.GradedRow) {
 
 // batches packs groups.
 func (in *inputs) batches(groups []reward.Group, o reward.BatchOptions, l reward.Loss) (*reward.Batcher, error) {
-	longest := 1024
-	for _, set := range [][]reward.Group{in.training, in.held} {
-		for _, g := range set {
-			longest = max(longest, g.Len())
-		}
-	}
-	if o.TokensPerMicro = *microTokens; o.TokensPerMicro == 0 {
-		o.TokensPerMicro = longest
-	}
+	o.TokensPerMicro = memory.Micro(cli.LongestGroup(in.training, in.held))
 	o.Seed, o.Separate, o.ScoreAt = flags.Seed, *separate, l.Traits().ScoreAt
 	return reward.NewBatcher(groups, o)
 }

@@ -13,29 +13,24 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/reward"
 	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("comparison", 1024)
 
-	loss        = flag.String("loss", "bradley_terry", "bradley_terry (comparisons); all_pairs or plackett_luce (rankings); regression (grades); outcome or outcome_every_token (answers with labels)")
-	centring    = flag.Float64("centring", 0.01, "weight of the squared sum of both scores of a comparison, which keeps them near 0")
-	smoothing   = flag.Float64("label-smoothing", 0, "share of comparisons that are taken to be the wrong way round")
-	separate    = flag.Bool("separate", false, "compute the prompt of a comparison twice instead of sharing it; results are the same")
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest comparison needs, at least 1024")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+	loss      = flag.String("loss", "bradley_terry", "bradley_terry (comparisons); all_pairs or plackett_luce (rankings); regression (grades); outcome or outcome_every_token (answers with labels)")
+	centring  = flag.Float64("centring", 0.01, "weight of the squared sum of both scores of a comparison, which keeps them near 0")
+	smoothing = flag.Float64("label-smoothing", 0, "share of comparisons that are taken to be the wrong way round")
+	separate  = flag.Bool("separate", false, "compute the prompt of a comparison twice instead of sharing it; results are the same")
 )
 
 func main() {
@@ -67,11 +62,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	out.Expect(t.TotalSteps())
-	err = t.Train(ctx, train.Hooks{Event: out.Event})
-	if errors.Is(err, context.Canceled) && flags.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
-	if err != nil {
+	if err := flags.Train(ctx, t, out.Event); err != nil {
 		return err
 	}
 	return tell(out, t)
@@ -98,11 +89,8 @@ func trainer(n reward.Net, c *auto.Checkpoint, l reward.Loss, in *inputs) (*rewa
 	if err != nil {
 		return nil, err
 	}
-	o := reward.Options{Loss: l, Recompute: *recompute, Device: flags.Device(), BaseModel: flags.Model}
-	loop := train.Options{
-		Optimizer: train.AdamW{LR: learningRate()}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Out: flags.Out, Resume: flags.Resume, Reporter: report.Run{},
-	}
+	o := reward.Options{Loss: l, Recompute: memory.Recompute, Device: flags.Device(), BaseModel: flags.Model, Export: flags.Export(c)}
+	loop := flags.Loop(flags.LearningRateOr(2e-3)) // the embedded model is small
 	if len(in.held) > 0 {
 		held, err := in.batches(in.held, reward.BatchOptions{GroupsPerStep: 8, Epochs: 1, Sequential: true}, l)
 		if err != nil {
@@ -115,9 +103,6 @@ func trainer(n reward.Net, c *auto.Checkpoint, l reward.Loss, in *inputs) (*rewa
 		if loop.Sampler, err = newSampler(n, c, in.texts); err != nil {
 			return nil, err
 		}
-	}
-	if flags.Full {
-		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
 	}
 	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags      `json:"flags"`
@@ -133,14 +118,6 @@ func trainer(n reward.Net, c *auto.Checkpoint, l reward.Loss, in *inputs) (*rewa
 	return reward.New(n, src, o, loop)
 }
 
-// learningRate is -lr, or what suits the embedded model where nothing is said.
-func learningRate() float64 {
-	if flags.LR == 0 && flags.Model == "" && !flags.Full {
-		return 2e-3
-	}
-	return flags.LearningRate()
-}
-
 // tell says how the scores did before and after, and writes a page about it.
 func tell(out *cli.Progress, t *reward.Trainer) error {
 	before, after, ok := t.Calibration()
@@ -148,12 +125,5 @@ func tell(out *cli.Progress, t *reward.Trainer) error {
 		return nil
 	}
 	out.Say("\nbefore: %v\nafter:  %v", before, after)
-	if flags.Out == "" {
-		return nil
-	}
-	f, err := os.Create(filepath.Join(flags.Out, "calibration.html"))
-	if err != nil {
-		return err
-	}
-	return errors.Join(reward.WriteCalibration(f, "Reward model: calibration", before, after), f.Close())
+	return flags.WriteCalibration("Reward model: calibration", before, after)
 }

@@ -113,11 +113,3 @@ func (in *inputs) task() (stages.Task, error) {
 	w, err := feedback.WinRate(in.judge, feedback.WinRateOptions{Seed: flags.Seed})
 	return stages.Task{Prompts: in.prompts, Rewards: []rollout.Reward{{By: w}}, Options: options(in)}, err
 }
-
-// export writes the model with -full.
-func (in *inputs) export() func(dir string) error {
-	if !flags.Full {
-		return nil
-	}
-	return func(dir string) error { return auto.Save(dir, in.from, auto.SaveOptions{}) }
-}

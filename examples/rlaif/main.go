@@ -93,7 +93,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Reinforce(ctx, stages.Stage{Name: "2-rlaif", Steps: flags.Steps, LR: stages.LearningRate(&flags, 1), EvalEvery: flags.EvalEvery, Export: in.export()}, in.policy, task); err != nil {
+	if err := r.Reinforce(ctx, stages.Stage{Name: "2-rlaif", Steps: flags.Steps, LR: stages.LearningRate(&flags, 1), EvalEvery: flags.EvalEvery, Export: flags.Export(c)}, in.policy, task); err != nil {
 		return err
 	}
 	column := stages.Column{Metric: "accuracy", Title: "right", Percent: true}

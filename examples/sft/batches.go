@@ -18,7 +18,7 @@ type source interface {
 func batches(ctx context.Context, c *auto.Checkpoint) (source, *cli.Inputs, error) {
 	prepare, o := data.PrepareOptions{Loss: target()}, data.BatchOptions{TokensPerStep: flags.BatchTokens, Seed: flags.Seed}
 	if *stream {
-		o.TokensPerMicro = max(*microTokens, flags.MaxLength)
+		o.TokensPerMicro = max(memory.MicroTokens, flags.MaxLength)
 		s, in, err := flags.Stream(ctx, c, prepare, o)
 		return s, in, err
 	}
@@ -26,9 +26,7 @@ func batches(ctx context.Context, c *auto.Checkpoint) (source, *cli.Inputs, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.TokensPerMicro = max(*microTokens, in.Longest()); *microTokens == 0 {
-		o.TokensPerMicro = max(512, o.TokensPerMicro)
-	}
+	o.TokensPerMicro = max(in.Longest(), memory.Micro(in.Longest()))
 	b, err := data.NewBatcher(in.Training, o)
 	return b, in, err
 }

@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 
@@ -16,20 +15,17 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/model/auto"
 	"github.com/posttrain/posttrain/sft"
-	"github.com/posttrain/posttrain/train"
-	"github.com/posttrain/posttrain/train/report"
 )
 
 var (
-	flags = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	flags  = cli.Flags{Rank: 16, Steps: 100, BatchTokens: 2048, MaxLength: 1024, Seed: 42, SaveEvery: 50}
+	memory = cli.MemoryFlags("row", 512)
 
-	microTokens = flag.Int("micro-tokens", 0, "largest micro-batch in tokens; 0 for what the longest row needs, at least 512")
-	assistant   = flag.Bool("assistant-only", false, "learn from the assistant's turns only (conversations)")
-	loss        = flag.String("loss", "nll", "nll, or dft (weights each token by its own probability)")
-	smoothing   = flag.Float64("label-smoothing", 0, "share of the target that is spread over the vocabulary")
-	neftune     = flag.Float64("neftune", 0, "strength of noise on embeddings; 5 is usual")
-	stream      = flag.Bool("stream", false, "read -data as training goes: for files larger than memory; evaluation rows come from -eval-data alone")
-	recompute   = flag.Bool("recompute", false, "save memory by computing activations twice")
+	assistant = flag.Bool("assistant-only", false, "learn from the assistant's turns only (conversations)")
+	loss      = flag.String("loss", "nll", "nll, or dft (weights each token by its own probability)")
+	smoothing = flag.Float64("label-smoothing", 0, "share of the target that is spread over the vocabulary")
+	neftune   = flag.Float64("neftune", 0, "strength of noise on embeddings; 5 is usual")
+	stream    = flag.Bool("stream", false, "read -data as training goes: for files larger than memory; evaluation rows come from -eval-data alone")
 )
 
 func main() {
@@ -68,11 +64,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	out.Expect(t.TotalSteps())
-	err = t.Train(ctx, train.Hooks{Event: out.Event})
-	if errors.Is(err, context.Canceled) && flags.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
-	if err != nil {
+	if err := flags.Train(ctx, t, out.Event); err != nil {
 		return err
 	}
 	table, err := measures.Table()
@@ -90,7 +82,7 @@ func target() data.Loss {
 
 // trainer puts policy, data and options together.
 func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sft.Trainer, error) {
-	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: src.Options().TokensPerMicro, Recompute: *recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
+	o := sft.Options{NEFTuneAlpha: *neftune, MicroTokens: src.Options().TokensPerMicro, Recompute: memory.Recompute, Seed: flags.Seed, Device: flags.Device(), BaseModel: flags.Model}
 	switch *loss {
 	case "nll":
 		o.Loss = sft.NLL{LabelSmoothing: *smoothing}
@@ -99,11 +91,11 @@ func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sf
 	default:
 		return nil, fmt.Errorf("-loss: got %q, want nll or dft", *loss)
 	}
-	if flags.Full {
-		o.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
-	}
+	o.Export = flags.Export(c)
 	kind, tokens := adapterSettings()
-	settings, err := json.Marshal(struct {
+	loop := flags.Loop(flags.LearningRate())
+	var err error
+	loop.Settings, err = json.Marshal(struct {
 		Flags       cli.Flags   `json:"flags"`
 		Loss        string      `json:"loss"`
 		Smoothing   float64     `json:"label_smoothing,omitempty"`
@@ -116,8 +108,6 @@ func trainer(p sft.Policy, c *auto.Checkpoint, src source, m *cli.Measures) (*sf
 	if err != nil {
 		return nil, err
 	}
-	return sft.New(p, src, o, train.Options{
-		Optimizer: train.AdamW{LR: flags.LearningRate()}, MaxSteps: flags.Steps, EvalEvery: flags.EvalEvery, SaveEvery: flags.SaveEvery,
-		Settings: settings, Out: flags.Out, Resume: flags.Resume, Evaluator: m, Sampler: m, Reporter: report.Run{},
-	})
+	loop.Evaluator, loop.Sampler = m, m
+	return sft.New(p, src, o, loop)
 }

@@ -125,3 +125,13 @@ func AppendValues(dst []float64, run *tensor.Program, n *tensor.Node) ([]float64
 	}
 	return dst, err
 }
+
+// Scalar is the value of an output of one number.
+func Scalar(run *tensor.Program, n *tensor.Node) (float64, error) {
+	var one [1]float64
+	v, err := AppendValues(one[:0], run, n)
+	if err != nil {
+		return 0, err
+	}
+	return v[0], nil
+}

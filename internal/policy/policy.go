@@ -93,6 +93,16 @@ func Precision(m model.Model) tensor.Dtype {
 	return tensor.Float32
 }
 
+// StartTol is how far, in nats and relative to the log-probability of an answer,
+// log-ratios may be from 0 where a model is its own reference: rounding of sums over
+// differently packed batches.
+func StartTol(m model.Model) float64 {
+	if Precision(m) == tensor.Float64 {
+		return 1e-9
+	}
+	return 1e-4
+}
+
 // Gradients adds the reverse pass of loss (1), whose gradient is seed (1), with
 // an accumulation for every parameter. It stops graph building where the loss
 // does not depend on one.

@@ -7,9 +7,9 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/posttrain/posttrain/data"
+	"github.com/posttrain/posttrain/internal/policy"
 	"github.com/posttrain/posttrain/reward"
 )
 
@@ -103,28 +103,12 @@ type Report struct {
 
 // String says in one line what happened.
 func (r Report) String() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "%d of %d solutions kept, %d tokens, %d steps of which %d are good", r.Kept, r.Rows, r.Tokens, r.Steps, r.Good)
-	for _, part := range []struct {
-		n    int
-		text string
-		at   data.Place
-	}{
-		{r.Long, "dropped without room for a step", r.FirstLong},
-		{r.Empty, "dropped without a prompt or a step", r.FirstEmpty},
-		{r.Unsound, "dropped with labels that cannot be used", r.FirstUnsound},
-	} {
-		if part.n > 0 {
-			fmt.Fprintf(&s, "; %d %s (first: %v)", part.n, part.text, part.at)
-		}
-	}
-	if r.Cut > 0 {
-		fmt.Fprintf(&s, "; %d truncated", r.Cut)
-	}
-	if r.Contradicted > 0 {
-		fmt.Fprintf(&s, "; %d contradict another", r.Contradicted)
-	}
-	return s.String()
+	return fmt.Sprintf("%d of %d solutions kept, %d tokens, %d steps of which %d are good", r.Kept, r.Rows, r.Tokens, r.Steps, r.Good) +
+		policy.CountedFrom(r.Long, "dropped without room for a step", r.FirstLong) +
+		policy.CountedFrom(r.Empty, "dropped without a prompt or a step", r.FirstEmpty) +
+		policy.CountedFrom(r.Unsound, "dropped with labels that cannot be used", r.FirstUnsound) +
+		policy.Counted(r.Cut, "truncated") +
+		policy.Counted(r.Contradicted, "contradict another")
 }
 
 // Prepare tokenises solutions as TRL's PRMTrainer does: prompt, steps and
@@ -139,14 +123,12 @@ func Prepare(ctx context.Context, rows data.Source[Row], enc data.Encoder, o Pre
 		o.MaxLength = 1024
 	}
 	t := &preparer{enc: enc, opts: o, seen: map[string][]reward.Mark{}}
-	for row, err := range rows.All() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, t.report, err
-		}
+	err := data.Each(ctx, rows, func(row Row) error {
 		t.add(row)
+		return nil
+	})
+	if err != nil {
+		return nil, t.report, err
 	}
 	if len(t.groups) == 0 {
 		return nil, t.report, fmt.Errorf("%w: %v", reward.ErrNoGroups, t.report)
@@ -169,10 +151,10 @@ func (t *preparer) add(row Row) {
 	r.Rows++
 	switch {
 	case row.empty():
-		count(&r.Empty, &r.FirstEmpty, row.At)
+		policy.Count(&r.Empty, &r.FirstEmpty, row.At)
 		return
 	case !row.sound():
-		count(&r.Unsound, &r.FirstUnsound, row.At)
+		policy.Count(&r.Unsound, &r.FirstUnsound, row.At)
 		return
 	}
 	prompt, answer, places := t.opts.append(t.enc, row.Prompt, row.Steps)
@@ -185,7 +167,7 @@ func (t *preparer) add(row Row) {
 	}
 	answer, marks = t.truncate(len(prompt), answer, marks)
 	if len(marks) == 0 || len(prompt) == 0 {
-		count(&r.Long, &r.FirstLong, row.At)
+		policy.Count(&r.Long, &r.FirstLong, row.At)
 		return
 	}
 	t.keep(reward.Group{Prompt: prompt, Answers: []reward.Candidate{{IDs: answer, Marks: marks}}, At: row.At})
@@ -210,7 +192,7 @@ func (t *preparer) truncate(prompt int, answer []int32, marks []reward.Mark) ([]
 // keep books a group.
 func (t *preparer) keep(g reward.Group) {
 	r, a := &t.report, g.Answers[0]
-	key := key(g.Prompt, a.IDs)
+	key := string(policy.AppendIDs(nil, g.Prompt, a.IDs))
 	if before, ok := t.seen[key]; ok && !slices.Equal(before, a.Marks) {
 		r.Contradicted++
 	}
@@ -242,23 +224,4 @@ func (row Row) sound() bool {
 		}
 	}
 	return len(row.Labels) == len(row.Steps)
-}
-
-// key names a solution by its ids.
-func key(parts ...[]int32) string {
-	var b []byte
-	for _, ids := range parts {
-		b = fmt.Appendf(b, "%d:", len(ids))
-		for _, id := range ids {
-			b = append(b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
-		}
-	}
-	return string(b)
-}
-
-// count adds one to a counter and remembers the first place.
-func count(counter *int, first *data.Place, at data.Place) {
-	if *counter++; *counter == 1 {
-		*first = at
-	}
 }

@@ -20,10 +20,10 @@ func (w *Writer) WriteFloat32(name string, values []float32) (Loss, error) {
 		return Loss{}, err
 	}
 	if len(values) != p.n {
-		return Loss{}, fmt.Errorf("gguf: %s: tensor %q: got %d numbers, want %d for shape %d", w.path, p.Name, len(values), p.n, p.Shape)
+		return Loss{}, fmt.Errorf("gguf: %s: tensor %q: got %d numbers, want %d for shape %d", w.file.Path, p.Name, len(values), p.n, p.Shape)
 	}
 	if !p.Type.Encodes() {
-		return Loss{}, fmt.Errorf("gguf: %s: tensor %q: encoding type %s is not supported", w.path, p.Name, p.Type)
+		return Loss{}, fmt.Errorf("gguf: %s: tensor %q: encoding type %s is not supported", w.file.Path, p.Name, p.Type)
 	}
 	rows := max(1, encodeNumbers/max(1, p.row))
 	step := rows * max(1, p.row)
@@ -40,7 +40,7 @@ func (w *Writer) WriteFloat32(name string, values []float32) (Loss, error) {
 		layouts[p.Type].decode(back, b)
 		losses[i] = Compare(x, back)
 		at := int64(i) * int64(step/p.Type.BlockLen()*p.Type.BlockSize())
-		faults[i] = w.writeAt(b, w.start+p.off+at)
+		faults[i] = w.file.WriteAt(b, w.start+p.off+at)
 	})
 	return w.sum(p, losses, errs, faults, step)
 }
@@ -49,11 +49,11 @@ func (w *Writer) WriteFloat32(name string, values []float32) (Loss, error) {
 func (w *Writer) sum(p *place, losses []Loss, errs, faults []error, step int) (total Loss, err error) {
 	for i, e := range errs {
 		if e != nil {
-			return Loss{}, fmt.Errorf("gguf: %s: tensor %q: from number %d on: %w", w.path, p.Name, i*step, e)
+			return Loss{}, fmt.Errorf("gguf: %s: tensor %q: from number %d on: %w", w.file.Path, p.Name, i*step, e)
 		}
 		total.Add(losses[i])
 	}
-	if err := w.finish(p, errors.Join(faults...)); err != nil {
+	if err := w.file.Finish(p.Name, errors.Join(faults...)); err != nil {
 		return Loss{}, err
 	}
 	return total, nil

@@ -147,7 +147,7 @@ func (w *FolderWriter) Close() error {
 		return nil
 	}
 	for _, shard := range w.writers {
-		if err := shard.seal(); err != nil {
+		if err := shard.file.Seal(); err != nil {
 			return errors.Join(err, w.Abort())
 		}
 	}
@@ -177,7 +177,7 @@ func (w *FolderWriter) Close() error {
 
 func (w *FolderWriter) publish() error {
 	for i, shard := range w.writers {
-		if err := shard.publish(); err != nil {
+		if err := shard.file.Publish(); err != nil {
 			return errors.Join(err, w.discard(w.writers[i+1:]))
 		}
 	}
@@ -188,7 +188,7 @@ func (w *FolderWriter) publish() error {
 func (w *FolderWriter) discard(shards []*Writer) error {
 	var errs []error
 	for _, shard := range shards {
-		errs = append(errs, scratch.Remove(shard.scratch))
+		errs = append(errs, shard.file.Remove())
 	}
 	return errors.Join(errs...)
 }
@@ -227,8 +227,8 @@ func (w *FolderWriter) Abort() error {
 	w.closed = true
 	var errs []error
 	for _, shard := range w.writers {
-		if shard.closed && shard.err == nil {
-			errs = append(errs, scratch.Remove(shard.scratch)) // sealed before another failed
+		if shard.file.Sealed() {
+			errs = append(errs, shard.file.Remove()) // sealed before another failed
 		}
 		errs = append(errs, shard.Abort())
 	}

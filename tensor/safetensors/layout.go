@@ -23,10 +23,9 @@ type Info struct {
 // place is where a tensor goes in a file.
 type place struct {
 	Info
-	n       int
-	off     int64 // from the start of the data
-	size    int64
-	written bool
+	n    int
+	off  int64 // from the start of the data
+	size int64
 }
 
 // measure checks one description and returns its count of elements and bytes.

@@ -5,7 +5,8 @@ type captured struct{}
 
 func (captured) eval(x *exec) Value { return x.lookup(capturedID) }
 
-type filterExpr struct {
+// applied is a filter or test with what it is applied to.
+type applied struct {
 	arg  expr
 	fn   *builtin // nil for unknown ones
 	name string
@@ -13,18 +14,22 @@ type filterExpr struct {
 	line int
 }
 
-func (e *filterExpr) eval(x *exec) Value {
+func (e *applied) apply(x *exec, kind string) Value {
 	x.nest()
 	defer x.unnest()
 	if e.fn == nil {
 		x.line = e.line
-		x.fail("TemplateRuntimeError: No filter named '%s' found.", e.name)
+		x.fail("TemplateRuntimeError: No %s named '%s' found.", kind, e.name)
 	}
 	v := e.arg.eval(x)
 	a := e.args.eval(x)
 	x.line = e.line
 	return e.fn.invoke(x, v, a)
 }
+
+type filterExpr struct{ applied }
+
+func (e *filterExpr) eval(x *exec) Value { return e.apply(x, "filter") }
 
 // filtered applies the filters of a block to its captured text.
 func (x *exec) filtered(filter expr, v Value) Value {
@@ -44,23 +49,6 @@ const capturedID = -1
 // noVars is a frame without names.
 var noVars = &frame{}
 
-type testExpr struct {
-	arg  expr
-	fn   *builtin
-	name string
-	args callSpec
-	line int
-}
+type testExpr struct{ applied }
 
-func (e *testExpr) eval(x *exec) Value {
-	x.nest()
-	defer x.unnest()
-	if e.fn == nil {
-		x.line = e.line
-		x.fail("TemplateRuntimeError: No test named '%s' found.", e.name)
-	}
-	v := e.arg.eval(x)
-	a := e.args.eval(x)
-	x.line = e.line
-	return e.fn.invoke(x, v, a)
-}
+func (e *testExpr) eval(x *exec) Value { return e.apply(x, "test") }

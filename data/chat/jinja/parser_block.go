@@ -103,7 +103,7 @@ func (p *parser) outside(parse func()) {
 }
 
 func (p *parser) parseFilterBlock(line int) stmt {
-	s := &filterBlock{line: line}
+	s := &filterBlock{aside{line: line}}
 	s.vars = p.scoped(false, func() {
 		p.outside(func() { s.filter = p.filters(p.filter(captured{})) })
 		s.body = p.bodyTo("endfilter")

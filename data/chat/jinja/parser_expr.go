@@ -162,7 +162,7 @@ func (p *parser) filters(e expr) expr {
 
 // filter parses the name and arguments of one filter.
 func (p *parser) filter(e expr) expr {
-	f := &filterExpr{arg: e}
+	f := &filterExpr{applied{arg: e}}
 	f.name, f.line = p.dottedName()
 	if p.cur.op("(") {
 		f.args = p.arguments()
@@ -184,7 +184,7 @@ func (p *parser) dottedName() (string, int) {
 
 // test parses "is name", "is not name(…)" or "is name argument".
 func (p *parser) test(e expr) expr {
-	t := &testExpr{arg: e, line: p.next().line}
+	t := &testExpr{applied{arg: e, line: p.next().line}}
 	negated := p.skipName("not")
 	t.name, _ = p.dottedName()
 	switch {

@@ -144,7 +144,7 @@ func (p *parser) parseSet(line int) stmt {
 		to.note(p, eventStore)
 		return s
 	}
-	s := &setBlock{target: to, line: line}
+	s := &setBlock{target: to, aside: aside{line: line}}
 	to.note(p, eventStore)
 	s.vars = p.scoped(false, func() {
 		if p.cur.op("|") {

@@ -108,47 +108,51 @@ func (s *setStmt) run(x *exec) signal {
 	return goOn
 }
 
-// setBlock is {% set x %}…{% endset %}.
-type setBlock struct {
-	target target
+// aside is a body whose text is not written where it stands.
+type aside struct {
 	filter expr // over captured, or nil
 	body   []stmt
 	vars   *frame
 	line   int
 }
 
+// text is the filtered text; it counts only if the signal is goOn.
+func (s *aside) text(x *exec) (v Value, sig signal) {
+	v = x.capturedValue(func() { sig = x.inner(x.scope, s.vars, s.body) })
+	if sig != goOn {
+		return nil, sig
+	}
+	x.line = s.line
+	return x.filtered(s.filter, v), goOn
+}
+
+// setBlock is {% set x %}…{% endset %}.
+type setBlock struct {
+	target target
+	aside
+}
+
 func (s *setBlock) run(x *exec) signal {
 	x.nest()
 	defer x.unnest()
-	sig := goOn
-	v := x.capturedValue(func() { sig = x.inner(x.scope, s.vars, s.body) })
-	if sig != goOn {
-		return sig
+	v, sig := s.text(x)
+	if sig == goOn {
+		s.target.assign(x, v)
 	}
-	x.line = s.line
-	s.target.assign(x, x.filtered(s.filter, v))
-	return goOn
+	return sig
 }
 
 // filterBlock is {% filter f %}…{% endfilter %}.
-type filterBlock struct {
-	filter expr
-	body   []stmt
-	vars   *frame
-	line   int
-}
+type filterBlock struct{ aside }
 
 func (s *filterBlock) run(x *exec) signal {
 	x.nest()
 	defer x.unnest()
-	sig := goOn
-	v := x.capturedValue(func() { sig = x.inner(x.scope, s.vars, s.body) })
-	if sig != goOn {
-		return sig
+	v, sig := s.text(x)
+	if sig == goOn {
+		x.write(x.str(v))
 	}
-	x.line = s.line
-	x.write(x.str(x.filtered(s.filter, v)))
-	return goOn
+	return sig
 }
 
 // withStmt is {% with a=1 %}…{% endwith %}. Values do not see the new names.

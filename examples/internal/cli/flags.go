@@ -109,10 +109,15 @@ func (f *Flags) Device() *tensor.Device {
 // Main registers the flags and runs f as Run does, once their values make sense.
 func Main(f *Flags, about string, run func(ctx context.Context) error) {
 	f.Register(flag.CommandLine)
-	Run(about, func(ctx context.Context) error {
+	Run(about, f.Checked(run))
+}
+
+// Checked is run once the values of the flags make sense.
+func (f *Flags) Checked(run func(ctx context.Context) error) func(ctx context.Context) error {
+	return func(ctx context.Context) error {
 		if err := f.Validate(); err != nil {
 			return err
 		}
 		return run(ctx)
-	})
+	}
 }

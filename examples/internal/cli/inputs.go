@@ -42,7 +42,8 @@ func (f *Flags) Rows() (training, evaluation []data.Row, err error) {
 	return Examples(f, data.Open, tiny.Rows)
 }
 
-func limit[T any](rows []T, n int) []T {
+// Limit is the first n rows; 0 is all of them.
+func Limit[T any](rows []T, n int) []T {
 	if n > 0 && n < len(rows) {
 		return rows[:n]
 	}

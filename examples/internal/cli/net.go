@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+
 	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/reward"
 )
 
@@ -17,14 +20,32 @@ func (f *Flags) Net(c *auto.Checkpoint, kind model.HeadKind, labels []string) (n
 		}
 	}
 	n = reward.Net{Model: c.Model, Head: c.Head}
-	switch {
-	case f.Full:
-	case f.Adapter == "":
-		n.Adapter, err = lora.Attach(n.Headed(), "default", lora.Config{Rank: f.Rank, Alpha: 2 * float64(f.Rank), Seed: f.Seed})
-	default:
-		if n.Adapter, err = lora.Load(n.Headed(), "default", f.Adapter); err == nil {
-			err = n.Adapter.SetTrainable(true)
-		}
+	if !f.Full {
+		n.Adapter, err = f.Attach(n.Headed())
 	}
 	return n, err
+}
+
+// LongestGroup is the length of the longest group of several lists in tokens.
+func LongestGroup(lists ...[]reward.Group) int {
+	n := 0
+	for _, list := range lists {
+		for _, g := range list {
+			n = max(n, g.Len())
+		}
+	}
+	return n
+}
+
+// WriteCalibration writes a page about the scores of a reward model to the run
+// folder; without -out it does nothing.
+func (f *Flags) WriteCalibration(title string, before, after reward.Calibration) error {
+	if f.Out == "" {
+		return nil
+	}
+	page, err := os.Create(filepath.Join(f.Out, "calibration.html"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(reward.WriteCalibration(page, title, before, after), page.Close())
 }

@@ -16,7 +16,7 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 			return nil, nil, errors.New("-data: got none, want a file of rows")
 		}
 		training, evaluation = embedded()
-		return limit(training, f.Limit), limit(evaluation, f.EvalLimit), nil
+		return Limit(training, f.Limit), Limit(evaluation, f.EvalLimit), nil
 	}
 	if training, err = readRows(open, f.Data, f.Limit); err != nil {
 		return nil, nil, err
@@ -26,7 +26,7 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 		return training, evaluation, err
 	}
 	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
-	return training, limit(evaluation, f.EvalLimit), err
+	return training, Limit(evaluation, f.EvalLimit), err
 }
 
 // Formats returns the kinds of data files that examples read beyond JSON and CSV.

@@ -1,10 +1,12 @@
 package prefs
 
 import (
+	"fmt"
+
 	"github.com/posttrain/posttrain/dpo"
+	"github.com/posttrain/posttrain/dpo/unpaired"
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 )
 
 // Policy is what the flags train: the model with -full, else the adapter in
@@ -15,30 +17,40 @@ func Policy(f *cli.Flags, c *auto.Checkpoint) (dpo.Policy, error) {
 		return p, nil
 	}
 	var err error
-	if f.Adapter == "" {
-		p.Adapter, err = lora.Attach(c.Model, "default", lora.Config{Rank: f.Rank, Alpha: 2 * float64(f.Rank), Seed: f.Seed})
-		return p, err
-	}
-	if p.Adapter, err = lora.Load(c.Model, "default", f.Adapter); err != nil {
-		return p, err
-	}
-	return p, p.Adapter.SetTrainable(true)
-}
-
-// Export writes what -full trains as a model folder; nil, which writes the adapter,
-// without it.
-func Export(f *cli.Flags, c *auto.Checkpoint) func(dir string) error {
-	if !f.Full {
-		return nil
-	}
-	return func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
+	p.Adapter, err = f.Attach(c.Model)
+	return p, err
 }
 
 // LearningRate is -lr; 0 is 1e-3 for an adapter of the embedded model, which is
 // small, and else what cli.Flags says.
-func LearningRate(f *cli.Flags) float64 {
-	if f.LR == 0 && f.Model == "" && !f.Full {
-		return 1e-3
+func LearningRate(f *cli.Flags) float64 { return f.LearningRateOr(1e-3) }
+
+// Batchers pack the pairs into micro-batches: those to learn from without end, those
+// to measure on once.
+func (p *Pairs) Batchers(f *cli.Flags, m *cli.Memory) (training, evaluation *dpo.Batcher, err error) {
+	longest := Longest(p.Training, p.Evaluation)
+	o := dpo.BatchOptions{TokensPerStep: f.BatchTokens, TokensPerMicro: max(longest, m.Micro(longest)), Seed: f.Seed}
+	if training, err = dpo.NewBatcher(p.Training, o); err != nil {
+		return nil, nil, err
 	}
-	return f.LearningRate()
+	o.Seed, o.Epochs, o.Sequential = 0, 1, true
+	if evaluation, err = dpo.NewBatcher(p.Evaluation, o); err != nil {
+		return nil, nil, fmt.Errorf("evaluation rows: %w", err)
+	}
+	return training, evaluation, nil
+}
+
+// Batchers is Pairs.Batchers for labelled answers; those to measure on may be all
+// of one class.
+func (l *Labels) Batchers(f *cli.Flags, m *cli.Memory) (training, evaluation *unpaired.Batcher, err error) {
+	longest := LongestRow(l.Training, l.Evaluation)
+	o := unpaired.BatchOptions{TokensPerStep: f.BatchTokens, TokensPerMicro: max(longest, m.Micro(longest)), Seed: f.Seed}
+	if training, err = unpaired.NewBatcher(l.Training, o); err != nil {
+		return nil, nil, err
+	}
+	o.Seed, o.Epochs, o.Sequential, o.OneClass = 0, 1, true, true
+	if evaluation, err = unpaired.NewBatcher(l.Evaluation, o); err != nil {
+		return nil, nil, fmt.Errorf("evaluation rows: %w", err)
+	}
+	return training, evaluation, nil
 }

@@ -78,7 +78,7 @@ func open[T any](f *cli.Flags, read func(string, data.ReadOptions) (data.Source[
 			return nil, nil, errors.New("-data: got none, want a file of rows")
 		}
 		a, b := tiny.Rows()
-		return limit(embedded(a), f.Limit), limit(embedded(b), f.EvalLimit), nil
+		return cli.Limit(embedded(a), f.Limit), cli.Limit(embedded(b), f.EvalLimit), nil
 	}
 	collect := func(path string, n int) ([]T, error) {
 		src, err := read(path, data.ReadOptions{Limit: n})
@@ -98,14 +98,7 @@ func open[T any](f *cli.Flags, read func(string, data.ReadOptions) (data.Source[
 	if err == nil && len(training)*len(evaluation) == 0 {
 		err = fmt.Errorf("-data: got %d rows after %d were held out, want some of each (or -eval-data)", len(training), len(evaluation))
 	}
-	return training, limit(evaluation, f.EvalLimit), err
-}
-
-func limit[T any](rows []T, n int) []T {
-	if n > 0 && n < len(rows) {
-		return rows[:n]
-	}
-	return rows
+	return training, cli.Limit(evaluation, f.EvalLimit), err
 }
 
 func endOf(c *auto.Checkpoint) string {

@@ -2,7 +2,6 @@ package prefs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -12,9 +11,7 @@ import (
 
 // Trainer is a run that is ready.
 type Trainer interface {
-	Train(ctx context.Context, h train.Hooks) error
-	Save() error
-	Step() int
+	cli.Trainer
 	TotalSteps() int
 }
 
@@ -23,13 +20,10 @@ type Trainer interface {
 func Run(ctx context.Context, f *cli.Flags, t Trainer, out *cli.Progress) error {
 	var c changes
 	out.Expect(t.TotalSteps())
-	err := t.Train(ctx, train.Hooks{Event: func(e train.Event) error {
+	err := f.Train(ctx, t, func(e train.Event) error {
 		c.see(e)
 		return out.Event(e)
-	}})
-	if errors.Is(err, context.Canceled) && f.Out != "" {
-		return errors.Join(fmt.Errorf("stopped after step %d; go on with -resume", t.Step()), t.Save())
-	}
+	})
 	if err == nil {
 		out.Say("\n%s", c.String())
 	}

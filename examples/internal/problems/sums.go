@@ -13,12 +13,5 @@ func Rows(f *cli.Flags) (training, held []data.Row, err error) {
 		return f.Rows()
 	}
 	training, held = tiny.WithoutCarry()
-	return limit(training, f.Limit), limit(held, f.EvalLimit), nil
-}
-
-func limit(rows []data.Row, n int) []data.Row {
-	if n > 0 && n < len(rows) {
-		return rows[:n]
-	}
-	return rows
+	return cli.Limit(training, f.Limit), cli.Limit(held, f.EvalLimit), nil
 }

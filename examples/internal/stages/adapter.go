@@ -16,11 +16,7 @@ func Adapter(f *cli.Flags, c *auto.Checkpoint, fresh string) (*lora.Adapter, err
 	case f.Full:
 		return nil, nil
 	case f.Adapter != "":
-		a, err := lora.Load(c.Model, "default", f.Adapter)
-		if err != nil {
-			return nil, err
-		}
-		return a, a.SetTrainable(true)
+		return f.Attach(c.Model)
 	}
 	return NamedAdapter(f, c, "default", fresh)
 }

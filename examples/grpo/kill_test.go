@@ -48,7 +48,7 @@ func TestKilledTraining(t *testing.T) {
 	}
 	dir := t.TempDir()
 	calm := filepath.Join(dir, "calm")
-	k := &killer{rng: rand.New(rand.NewPCG(1, 2)), struck: map[string]int{}}
+	k := &killer{rng: rand.New(rand.NewPCG(1, 2)), struck: map[string]int{}, missed: map[string]int{}}
 	k.lasts = calmRun(t, calm)
 	want, err := kill.Outcome(calm)
 	require.NoError(t, err)
@@ -84,12 +84,23 @@ type killer struct {
 	lasts  map[string]time.Duration // of each phase, in a calm run
 	kills  int
 	struck map[string]int // by phase
+	missed map[string]int // signals meant for a phase that struck another: the machine is busy
 }
 
 // more says whether to go on: until there were so many kills and one at least in
 // every phase, but not for ever: the machine decides where a signal strikes.
 func (k *killer) more(kills int) bool {
-	return k.kills < kills || len(k.struck) < len(phases) && k.kills < 4*kills
+	return k.kills < kills || k.missing() != "" && k.kills < 8*kills
+}
+
+// missing is a phase without a kill, "" if there is none.
+func (k *killer) missing() string {
+	for _, p := range phases {
+		if k.struck[p] == 0 {
+			return p
+		}
+	}
+	return ""
 }
 
 // train brings a run to its end, however often it is killed.
@@ -99,7 +110,9 @@ func (k *killer) train(t *testing.T, out string, kills int) {
 		args := small(out, "-resume", "-threads", strconv.Itoa(1+i%2))
 		target := ""
 		if k.more(kills) {
-			target = phases[k.kills%len(phases)]
+			if target = phases[k.kills%len(phases)]; k.kills >= kills {
+				target = k.missing()
+			}
 		}
 		if !k.attempt(t, out, target, args) {
 			return
@@ -112,7 +125,8 @@ func (k *killer) train(t *testing.T, out string, kills int) {
 func (k *killer) attempt(t *testing.T, out, target string, args []string) bool {
 	cmd, stdout, stderr := child(t, args)
 	skip := k.rng.IntN(3) // times that the phase is let through
-	wait := time.Duration(k.rng.Int64N(max(1, int64(k.lasts[target]))))
+	// A signal that is late strikes the phase after: the next one leaves earlier.
+	wait := time.Duration(k.rng.Int64N(max(1, int64(k.lasts[target])))) >> min(k.missed[target], 20)
 	var last line
 	lines, killed := bufio.NewScanner(stdout), false
 	lines.Buffer(nil, 1<<20)
@@ -141,7 +155,10 @@ func (k *killer) attempt(t *testing.T, out, target string, args []string) bool {
 	}
 	require.True(t, killed, "%v\n%s", err, stderr)
 	k.kills++
-	k.struck[last.phase(out)]++
+	struck := last.phase(out)
+	if k.struck[struck]++; struck != target {
+		k.missed[target]++
+	}
 	return true
 }
 

@@ -2,10 +2,15 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/data/parquet"
 )
+
+// heldExamples is the share of -data that Examples holds out: there are fewer of them
+// than of rows to imitate.
+const heldExamples = 0.1
 
 // Examples reads training and evaluation rows of any type as Flags.Rows does: from
 // the files of -data and -eval-data, with a share of -data held out where the
@@ -25,7 +30,10 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 		evaluation, err = readRows(open, f.EvalData, f.EvalLimit)
 		return training, evaluation, err
 	}
-	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
+	training, evaluation, err = data.Split(training, min(heldExamples, mostHeld/float64(max(1, len(training)))), f.Seed)
+	if err == nil && len(training)*len(evaluation) == 0 {
+		err = fmt.Errorf("-data: got %d rows after %d were held out, want some of each (or -eval-data)", len(training), len(evaluation))
+	}
 	return training, Limit(evaluation, f.EvalLimit), err
 }
 

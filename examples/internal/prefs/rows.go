@@ -2,7 +2,6 @@ package prefs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,13 +13,6 @@ import (
 	"github.com/posttrain/posttrain/examples/internal/cli"
 	"github.com/posttrain/posttrain/examples/internal/tiny"
 	"github.com/posttrain/posttrain/model/auto"
-)
-
-// The share of -data that is held out when there is no -eval-data, and the most
-// rows of it.
-const (
-	held     = 0.1
-	mostHeld = 200
 )
 
 // Pairs are the comparisons of a run.
@@ -73,32 +65,10 @@ func OpenLabels(ctx context.Context, f *cli.Flags, c *auto.Checkpoint) (*Labels,
 
 // open reads the rows of a run with one reader, or takes the embedded ones.
 func open[T any](f *cli.Flags, read func(string, data.ReadOptions) (data.Source[T], error), embedded func(rows []data.Row) []T) (training, evaluation []T, err error) {
-	if f.Data == "" {
-		if f.Model != "" {
-			return nil, nil, errors.New("-data: got none, want a file of rows")
-		}
+	return cli.Examples(f, read, func() ([]T, []T) {
 		a, b := tiny.Rows()
-		return cli.Limit(embedded(a), f.Limit), cli.Limit(embedded(b), f.EvalLimit), nil
-	}
-	collect := func(path string, n int) ([]T, error) {
-		src, err := read(path, data.ReadOptions{Limit: n})
-		if err != nil {
-			return nil, err
-		}
-		return data.Collect(src)
-	}
-	if training, err = collect(f.Data, f.Limit); err != nil {
-		return nil, nil, err
-	}
-	if f.EvalData != "" {
-		evaluation, err = collect(f.EvalData, f.EvalLimit)
-		return training, evaluation, err
-	}
-	training, evaluation, err = data.Split(training, min(held, mostHeld/float64(max(1, len(training)))), f.Seed)
-	if err == nil && len(training)*len(evaluation) == 0 {
-		err = fmt.Errorf("-data: got %d rows after %d were held out, want some of each (or -eval-data)", len(training), len(evaluation))
-	}
-	return training, cli.Limit(evaluation, f.EvalLimit), err
+		return embedded(a), embedded(b)
+	})
 }
 
 func endOf(c *auto.Checkpoint) string {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/posttrain/posttrain/data"
 	"github.com/posttrain/posttrain/data/parquet"
@@ -31,9 +30,6 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 		return training, evaluation, err
 	}
 	training, evaluation, err = data.Split(training, min(heldExamples, mostHeld/float64(max(1, len(training)))), f.Seed)
-	if err == nil && len(training)*len(evaluation) == 0 {
-		err = fmt.Errorf("-data: got %d rows after %d were held out, want some of each (or -eval-data)", len(training), len(evaluation))
-	}
 	return training, Limit(evaluation, f.EvalLimit), err
 }
 

@@ -65,10 +65,14 @@ func OpenLabels(ctx context.Context, f *cli.Flags, c *auto.Checkpoint) (*Labels,
 
 // open reads the rows of a run with one reader, or takes the embedded ones.
 func open[T any](f *cli.Flags, read func(string, data.ReadOptions) (data.Source[T], error), embedded func(rows []data.Row) []T) (training, evaluation []T, err error) {
-	return cli.Examples(f, read, func() ([]T, []T) {
+	training, evaluation, err = cli.Examples(f, read, func() ([]T, []T) {
 		a, b := tiny.Rows()
 		return embedded(a), embedded(b)
 	})
+	if err == nil && len(training)*len(evaluation) == 0 {
+		err = fmt.Errorf("-data: got %d rows after %d were held out, want some of each (or -eval-data)", len(training), len(evaluation))
+	}
+	return training, evaluation, err
 }
 
 func endOf(c *auto.Checkpoint) string {

@@ -9,8 +9,9 @@
 //
 // Measured with the embedded model, defaults, 100 held-out sums, seeds 42, 1 and 2: the
 // warm-up, in which the model sees the tool in one half of the sums and its own old
-// answers in the other, brings 64, 67 and AAA % right, with a call in 60, 63 and BBB %;
-// after the RL 98, 96 and CCC % are right and the tool is called in all.
+// answers in the other, brings 64, 67 and 76 % right, with a call in 60, 63 and 73 %;
+// after the RL 98, 96 and 99 % are right and the tool is called in all of them, in 90
+// seconds of one core.
 package main
 
 import (

@@ -6,6 +6,12 @@
 //
 //	go run ./examples/ppo
 //	go run ./examples/ppo -model smollm2-135m -data gsm8k.jsonl -reward reward-run -out run1
+//
+// Measured with the embedded model, defaults, 200 held-out sums, seeds 42, 1 and 2: the
+// gold standard goes from 18 % to 45, 50 and 56 %, what the reward model says from 0.2
+// to 0.63, 0.55 and 0.57, in 90 seconds of one core. A reward model trained on half as
+// many answers for half as long (-judged 2048 -reward-steps 300) was outwitted with
+// seed 2: it said 0.56 where 10 % were right.
 package main
 
 import (

@@ -275,7 +275,7 @@ func runChild(ctx context.Context) error {
 	}
 	defer c.Close()
 	p := rlhf.Policy{Model: c.Model}
-	if p.Adapter, err = problems.Adapter(&flags, c.Model); err != nil {
+	if p.Adapter, err = flags.Attach(c.Model); err != nil {
 		return err
 	}
 	in, err := problems.Open(ctx, &flags, c, p.AdapterName(), *longest)

@@ -5,9 +5,7 @@ import (
 	"flag"
 
 	"github.com/posttrain/posttrain/examples/internal/cli"
-	"github.com/posttrain/posttrain/model"
 	"github.com/posttrain/posttrain/model/auto"
-	"github.com/posttrain/posttrain/model/lora"
 	"github.com/posttrain/posttrain/rlhf"
 )
 
@@ -20,14 +18,11 @@ func Main(f *cli.Flags, about string, run func(ctx context.Context) error) {
 	cli.Run(about, f.Checked(run))
 }
 
-// Adapter is the one in -adapter, or a fresh one.
-func Adapter(f *cli.Flags, m model.Model) (*lora.Adapter, error) { return f.Attach(m) }
-
 // Policy is what the flags train: the model with -full, else the adapter in
 // -adapter, or a fresh one.
 func Policy(f *cli.Flags, c *auto.Checkpoint) (p rlhf.Policy, err error) {
 	if p.Model = c.Model; !f.Full {
-		p.Adapter, err = Adapter(f, c.Model)
+		p.Adapter, err = f.Attach(c.Model)
 	}
 	return p, err
 }

@@ -49,7 +49,7 @@ func TestOpen(t *testing.T) {
 	c, err := tiny.Open(auto.Options{})
 	require.NoError(t, err)
 	f := &cli.Flags{Limit: 20, EvalLimit: 4, MaxLength: 64, Rank: 2}
-	a, err := problems.Adapter(f, c.Model)
+	a, err := f.Attach(c.Model)
 	require.NoError(t, err)
 	s, err := problems.Open(t.Context(), f, c, a.Name(), 0)
 	require.NoError(t, err)

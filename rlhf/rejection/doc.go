@@ -12,6 +12,7 @@
 //
 //	RFT                  the zero Options: 8 samples, at most 4 right and different ones
 //	best of N            Options{All: true, Prefer: Best, Keep: 1}
+//	regularised          the same, by a Regularised rewarder
 //	long to short        Options{Prefer: Shortest, Keep: 1}
 //	STaR                 Options.Hint, and a fresh adapter in each round
 //

@@ -78,7 +78,9 @@ func TestFaultsOfRewardersCostWhatNoneCosts(t *testing.T) {
 
 	run := func(m *moods) (out trial.Outcome, faults []rollout.FaultKind) {
 		o := rlhf.Options{Rollout: rollout.Options{Prompts: 2, Completions: 4}, Generate: generate.Options{MaxTokens: 3}}
-		rewards := []rollout.Reward{{By: low}, {By: m, Deadline: time.Second, Weight: 0.5}}
+		// One of them waits for it, and no other may miss it, however busy the machine is.
+		const deadline = 5 * time.Second
+		rewards := []rollout.Reward{{By: low}, {By: m, Deadline: deadline, Weight: 0.5}}
 		tr, err := rlhf.New(adapted(t, trial.Model(t, "llama", tensor.Float32), true), somePrompts(3), rewards, o, trial.Loop(len(wrong)))
 		require.NoError(t, err)
 		defer tr.Close()

@@ -45,6 +45,7 @@ func FuzzParse(f *testing.F) {
 			"model":{"type":"WordLevel","unk_token":"u","vocab":{"u":0,"ab":1}}}`,
 		`{"normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAAAEAAAAAAAAYQA="},"pre_tokenizer":{"type":"FixedLength","length":2},
 			"decoder":{"type":"BPEDecoder"},"model":{"vocab":[["u",0],["ab",-1.5],["<0x61>",-2e-1]],"unk_id":0,"byte_fallback":true}}`,
+		`{"model":{"vocab":[["",0]],"unk_id":0}}`, // found: an unknown token without a text
 		`{"model":{"merges":[],"vocab":{"a":0,"</s>":1,"<0x61>":2,"\u2581":3},"unk_token":"</s>","fuse_unk":true,"byte_fallback":true,"end_of_word_suffix":"</w>"}}`,
 	} {
 		f.Add([]byte(seed))

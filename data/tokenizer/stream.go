@@ -47,8 +47,8 @@ func (s *Stream) Flush() string {
 }
 
 func (s *Stream) add(id int32) {
-	token, special := s.t.token(id)
-	if token == nil || special && !s.KeepSpecial {
+	token, special, ok := s.t.token(id)
+	if !ok || special && !s.KeepSpecial {
 		return
 	}
 	s.head.token(token)

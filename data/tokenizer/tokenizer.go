@@ -74,27 +74,28 @@ func (t *Tokenizer) ID(token string) (id int32, ok bool) {
 
 // Token returns the token of an id, written as in tokenizer.json.
 func (t *Tokenizer) Token(id int32) (token string, ok bool) {
-	text, _ := t.token(id)
-	return string(text), text != nil
+	text, _, ok := t.token(id)
+	return string(text), ok
 }
 
 // Special says whether an id is a special token, one that Decode leaves out when
 // asked to.
 func (t *Tokenizer) Special(id int32) bool {
-	_, special := t.token(id)
+	_, special, _ := t.token(id)
 	return special
 }
 
-// token is the text of an id, nil for none, and whether it is special.
-func (t *Tokenizer) token(id int32) (text []byte, special bool) {
+// token is the text of an id, which may be empty, and whether it is special; ok is
+// false where there is none.
+func (t *Tokenizer) token(id int32) (text []byte, special, ok bool) {
 	if a, ok := t.added.byID[id]; ok {
-		return view(a.Content), t.added.special[a.Content]
+		return view(a.Content), t.added.special[a.Content], true
 	}
 	if !t.vocab.has(id) {
-		return nil, false
+		return nil, false, false
 	}
 	text = t.vocab.text(id)
-	return text, len(t.added.special) > 0 && t.added.special[str(text)]
+	return text, len(t.added.special) > 0 && t.added.special[str(text)], true
 }
 
 // Err reports the first pattern from the file that passed its limits of time or

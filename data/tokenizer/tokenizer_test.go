@@ -195,3 +195,19 @@ func TestBytesThatAreNotUTF8(t *testing.T) {
 		}
 	}
 }
+
+// An empty piece of a vocabulary is a token like others. What is wanted is what
+// tokenizers 0.23 says.
+func TestEmptyPieceIsAToken(t *testing.T) {
+	k, err := Parse("empty", []byte(`{"model":{"type":"Unigram","vocab":[["",0.0],["a",-1.0]],"unk_id":0}}`))
+	require.NoError(t, err)
+	ids, offsets := k.AppendOffsets(nil, nil, "ab", false)
+	assert.Equal(t, []int32{1, 0}, ids)
+	assert.Equal(t, [][2]int{{0, 1}, {1, 2}}, offsets)
+	assert.Equal(t, "a ", k.Decode(ids, true))
+	token, ok := k.Token(0)
+	assert.True(t, ok)
+	assert.Empty(t, token)
+	_, ok = k.Token(2)
+	assert.False(t, ok)
+}

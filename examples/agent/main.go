@@ -81,10 +81,7 @@ func run(ctx context.Context) error {
 	if err := r.FineTune(ctx, stages.Stage{Name: "warm-up", Steps: *warmup, LR: stages.LearningRate(&flags, 4)}, sft.Policy{Model: c.Model, Adapter: a}, in.examples); err != nil {
 		return err
 	}
-	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 0.5), EvalEvery: flags.EvalEvery}
-	if flags.Full {
-		rl.Export = func(dir string) error { return auto.Save(dir, c, auto.SaveOptions{}) }
-	}
+	rl := stages.Stage{Name: "rl", Steps: flags.Steps, LR: stages.LearningRate(&flags, 0.5), EvalEvery: flags.EvalEvery, Export: flags.Export(c)}
 	if err := r.Reinforce(ctx, rl, p, task(c, in, e)); err != nil {
 		return err
 	}

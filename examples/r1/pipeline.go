@@ -48,17 +48,9 @@ func (p *pipeline) base(ctx context.Context) (*learner, error) {
 	return l, err
 }
 
-// export writes the whole model where no adapter is trained.
-func (l *learner) export() func(dir string) error {
-	if l.policy.Adapter != nil {
-		return nil
-	}
-	return func(dir string) error { return auto.Save(dir, l.from, auto.SaveOptions{}) }
-}
-
 // imitate fine-tunes a policy.
 func (p *pipeline) imitate(ctx context.Context, stage string, steps int, l *learner, set *data.Dataset) error {
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 4), Exam: l, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 4), Exam: l, Export: flags.Export(l.from)}
 	return p.run.FineTune(ctx, s, sft.Policy{Model: l.policy.Model, Adapter: l.policy.Adapter}, set)
 }
 
@@ -79,7 +71,7 @@ func (p *pipeline) coldStart(ctx context.Context, l *learner) error {
 // reinforce rewards right answers in the right form.
 func (p *pipeline) reinforce(ctx context.Context, stage string, steps int, l *learner) error {
 	right, form := verifiers()
-	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.5), Exam: l, EvalEvery: flags.EvalEvery, Export: l.export()}
+	s := stages.Stage{Name: stage, Steps: steps, LR: stages.LearningRate(&flags, 0.5), Exam: l, EvalEvery: flags.EvalEvery, Export: flags.Export(l.from)}
 	return p.run.Reinforce(ctx, s, l.policy, stages.Task{
 		Prompts: p.prompts, Rewards: []rollout.Reward{{By: rewarder(right)}, {By: rewarder(form), Weight: *formWeight}},
 		Options: rlhf.Options{

@@ -7,14 +7,15 @@ import (
 	"github.com/posttrain/posttrain/data/parquet"
 )
 
-// heldExamples is the share of -data that Examples holds out: there are fewer of them
-// than of rows to imitate.
-const heldExamples = 0.1
-
 // Examples reads training and evaluation rows of any type as Flags.Rows does: from
 // the files of -data and -eval-data, with a share of -data held out where the
 // latter is missing, or embedded ones. open opens a file.
 func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.Source[T], error), embedded func() (training, evaluation []T)) (training, evaluation []T, err error) {
+	return ExamplesWithout(f, held, open, embedded)
+}
+
+// ExamplesWithout is Examples that holds out that share.
+func ExamplesWithout[T any](f *Flags, share float64, open func(path string, o data.ReadOptions) (data.Source[T], error), embedded func() (training, evaluation []T)) (training, evaluation []T, err error) {
 	if f.Data == "" {
 		if f.Model != "" {
 			return nil, nil, errors.New("-data: got none, want a file of rows")
@@ -29,7 +30,7 @@ func Examples[T any](f *Flags, open func(path string, o data.ReadOptions) (data.
 		evaluation, err = readRows(open, f.EvalData, f.EvalLimit)
 		return training, evaluation, err
 	}
-	training, evaluation, err = data.Split(training, min(heldExamples, mostHeld/float64(max(1, len(training)))), f.Seed)
+	training, evaluation, err = data.Split(training, min(share, mostHeld/float64(max(1, len(training)))), f.Seed)
 	return training, Limit(evaluation, f.EvalLimit), err
 }
 

@@ -15,6 +15,10 @@ import (
 	"github.com/posttrain/posttrain/model/auto"
 )
 
+// held is the share of -data that is held out when there is no -eval-data: there are
+// fewer comparisons than rows to imitate.
+const held = 0.1
+
 // Pairs are the comparisons of a run.
 type Pairs struct {
 	Training, Evaluation []dpo.Pair
@@ -65,7 +69,7 @@ func OpenLabels(ctx context.Context, f *cli.Flags, c *auto.Checkpoint) (*Labels,
 
 // open reads the rows of a run with one reader, or takes the embedded ones.
 func open[T any](f *cli.Flags, read func(string, data.ReadOptions) (data.Source[T], error), embedded func(rows []data.Row) []T) (training, evaluation []T, err error) {
-	training, evaluation, err = cli.Examples(f, read, func() ([]T, []T) {
+	training, evaluation, err = cli.ExamplesWithout(f, held, read, func() ([]T, []T) {
 		a, b := tiny.Rows()
 		return embedded(a), embedded(b)
 	})
